@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The bytes of a table: Go's container and what this project puts around and
+// into it. Constants and layouts only, so that the encoder, the reader, the
+// runtime and the tools share one home for every number. The prose, with a
+// worked example, is docs/format.md.
+//
+// A table that this project writes is one contiguous blob:
+//
+//   byte 0   +----------------------+
+//            | module header, 128 B |  ours; found from the program headers
+//            +----------------------+
+//            | pclntab              |  Go's container, go1.18 or go1.20 header
+//            |  header              |
+//            |  funcnametab         |
+//            |  cutab               |
+//            |  filetab             |
+//            |  pctab               |
+//            |  functab + records   |
+//            +----------------------+
+//            | funcdata area        |  Go's "gofunc" base
+//            +----------------------+
+//            | findfunctab          |
+//            +----------------------+
+//            | unwind rules, 16 B   |  ours; PCDATA_Unwind indexes it
+//            +----------------------+
+//
+// All integers have the byte order of the target. Offsets in the module header
+// count from byte 0 of the blob.
+#ifndef PCLNTAB_FORMAT_H
+#define PCLNTAB_FORMAT_H
+
+#include <stdint.h>
+
+// --- Go's container ---------------------------------------------------------
+
+enum {
+  PCLN_GO_MAGIC_12 = 0xfffffffb,  // go1.2 to go1.15
+  PCLN_GO_MAGIC_116 = 0xfffffffa, // go1.16, go1.17
+  PCLN_GO_MAGIC_118 = 0xfffffff0, // go1.18, go1.19
+  PCLN_GO_MAGIC_120 = 0xfffffff1, // go1.20 and later
+};
+
+// Fixed part of the header: magic u32, two zero bytes, quantum u8, pointer
+// size u8. The header words (each of pointer size) begin behind it.
+enum {
+  PCLN_GO_HDR_QUANTUM = 6,
+  PCLN_GO_HDR_PTRSIZE = 7,
+  PCLN_GO_HDR_WORDS = 8,
+  // Word numbers from go1.18 on.
+  PCLN_GO_WORD_NFUNC = 0,
+  PCLN_GO_WORD_NFILES = 1,
+  PCLN_GO_WORD_TEXT_START = 2,
+  PCLN_GO_WORD_FUNCNAMETAB = 3,
+  PCLN_GO_WORD_CUTAB = 4,
+  PCLN_GO_WORD_FILETAB = 5,
+  PCLN_GO_WORD_PCTAB = 6,
+  PCLN_GO_WORD_FUNCTAB = 7,
+  PCLN_GO_N_WORDS = 8,
+};
+
+// functab entry, go1.18 on: {u32 pc offset from text start; u32 offset of the
+// func record from the start of functab}; after the last entry a u32 end
+// offset.
+enum { PCLN_GO_FUNCTAB_ENTRY = 8 };
+
+// Func record: offsets in bytes from its start, go1.18 on. u32 pcdata[] and
+// then u32 funcdata[] follow the fixed part directly.
+enum {
+  PCLN_GO_FUNC_ENTRY_OFF = 0,
+  PCLN_GO_FUNC_NAME_OFF = 4,
+  PCLN_GO_FUNC_ARGS = 8,
+  PCLN_GO_FUNC_DEFERRETURN = 12,
+  PCLN_GO_FUNC_PCSP = 16,
+  PCLN_GO_FUNC_PCFILE = 20,
+  PCLN_GO_FUNC_PCLN = 24,
+  PCLN_GO_FUNC_NPCDATA = 28,
+  PCLN_GO_FUNC_CU_OFFSET = 32,
+  // go1.18: funcID, flag, pad, nfuncdata are the bytes 36 to 39.
+  PCLN_GO118_FUNC_ID = 36,
+  PCLN_GO118_FUNC_SIZE = 40,
+  // go1.20: startLine i32 at 36, then funcID, flag, pad, nfuncdata.
+  PCLN_GO120_FUNC_START_LINE = 36,
+  PCLN_GO120_FUNC_ID = 40,
+  PCLN_GO120_FUNC_SIZE = 44,
+};
+
+// Inline tree record: 16 bytes from go1.20 on
+// {u8 funcID; u8 pad[3]; i32 nameOff; i32 parentPc; i32 startLine};
+// 20 bytes in go1.18 {i16 parent; u8 funcID; u8 pad; i32 file; i32 line;
+// i32 nameOff; i32 parentPc}.
+enum { PCLN_GO118_INLINE_SIZE = 20, PCLN_GO120_INLINE_SIZE = 16 };
+
+// findfunctab: a 20-byte record {u32 idx; u8 sub[16]} for each 4096 bytes of
+// text; the last one ends after its last used byte.
+enum {
+  PCLN_FINDFUNC_BUCKET = 4096,
+  PCLN_FINDFUNC_SUBBUCKET = 256,
+  PCLN_FINDFUNC_NSUB = 16,
+  PCLN_FINDFUNC_RECORD = 20,
+};
+
+#define PCLN_ARGS_UNKNOWN INT32_MIN   // `args` of a C function
+#define PCLN_NO_CU UINT32_C(0xffffffff)       // `cuOffset` of a hole
+#define PCLN_NO_FILE UINT32_C(0xffffffff)     // cutab entry without a file
+#define PCLN_NO_FUNCDATA UINT32_C(0xffffffff) // absent funcdata
+#define PCLN_NO_RECORD_ENTRY UINT32_C(0xffffffff) // entryOff of the hole record
+
+// Function flags (go1.17 on).
+enum {
+  PCLN_FLAG_TOPFRAME = 1, // outermost function of a stack
+  PCLN_FLAG_SPWRITE = 2,
+  PCLN_FLAG_ASM = 4,
+};
+
+// PCDATA indices: Go's as of 1.26, then ours.
+enum {
+  PCLN_PCDATA_UNSAFE_POINT = 0,
+  PCLN_PCDATA_STACKMAP = 1,
+  PCLN_PCDATA_INLTREE = 2,
+  PCLN_PCDATA_ARGLIVE = 3,
+  PCLN_PCDATA_PANICBOUNDS = 4,
+  PCLN_PCDATA_UNWIND = 5, // ours: index of the unwind rule; -1: see pcsp
+};
+
+// FUNCDATA indices: Go's, then ours.
+enum {
+  PCLN_FUNCDATA_ARGS_MAPS = 0,
+  PCLN_FUNCDATA_LOCALS_MAPS = 1,
+  PCLN_FUNCDATA_STACK_OBJECTS = 2,
+  PCLN_FUNCDATA_INLTREE = 3,
+  PCLN_FUNCDATA_OPEN_DEFERS = 4,
+  PCLN_FUNCDATA_ARG_INFO = 5,
+  PCLN_FUNCDATA_ARG_LIVE = 6,
+  PCLN_FUNCDATA_WRAP_INFO = 7,
+  PCLN_FUNCDATA_CHECKPOINTS = 8, // ours: entry points into long streams
+};
+
+// FUNCDATA_Checkpoints. Only functions with a long stream have it.
+//   u32 n; n x {u32 stream: pctab offset; u32 first; u32 count};
+//   then entries {u32 pc_off; u32 byte_off; i32 value}.
+// An entry is the decoder's state before the pair at `byte_off` bytes into the
+// stream: the run it begins starts at `pc_off` bytes from the function's entry
+// and `value` is the value of the run before. Entries of one stream ascend.
+enum { PCLN_CHECKPOINT_STREAM = 12, PCLN_CHECKPOINT_ENTRY = 12 };
+
+// --- Our module header ------------------------------------------------------
+
+#define PCLN_MODULE_MAGIC "PCLNTAB" // 8 bytes with its NUL
+enum { PCLN_MODULE_VERSION = 1 };
+
+enum {
+  PCLN_MOD_MAGIC = 0,        // 8 bytes
+  PCLN_MOD_VERSION = 8,      // u16, also tells the byte order
+  PCLN_MOD_PTRSIZE = 10,     // u8, 4 or 8
+  PCLN_MOD_STACKMAP_BITS = 11, // u8, bits per word in pointer maps: 0, 1, 2
+  PCLN_MOD_FLAGS = 12,       // u32, PCLN_MODF_*
+  PCLN_MOD_BLOB_LEN = 16,    // u64, bytes from byte 0 to the blob's end
+  PCLN_MOD_HEADER_VA = 24,   // u64, link-time address of byte 0; 0 in a sidecar
+  PCLN_MOD_TEXT_VA = 32,     // u64, link-time address of text start
+  PCLN_MOD_TEXT_LEN = 40,    // u64, bytes from text start to the end marker
+  PCLN_MOD_PCLNTAB = 48,     // {u32 offset; u32 length}, as are the next four
+  PCLN_MOD_FUNCDATA = 56,
+  PCLN_MOD_FINDFUNCTAB = 64,
+  PCLN_MOD_RULES = 72,
+  PCLN_MOD_CHECKSUM = 80,    // u32, CRC-32C of the blob with this field as 0
+  PCLN_MOD_BUILD_ID_LEN = 84, // u32, 0 to 32
+  PCLN_MOD_MACHINE = 88,     // u16, ELF e_machine
+  PCLN_MOD_RESERVED = 90,    // 6 bytes, 0
+  PCLN_MOD_BUILD_ID = 96,    // 32 bytes, GNU build-id, zero padded
+  PCLN_MOD_SIZE = 128,
+  PCLN_BUILD_ID_MAX = 32,
+};
+
+enum {
+  PCLN_MODF_GO_COMPAT = 1, // section .gopclntab; header textStart is set
+};
+
+// --- Unwind rules -----------------------------------------------------------
+//
+// 16 bytes: {u8 cfa; u8 fp; u8 ra; u8 reg; i32 cfa_off; i32 fp_off; i32 ra_off}.
+// `reg`: bits 0 to 6 the DWARF register of PCLN_CFA_REG (0 for all other
+// kinds); bit 7 set: a signal frame, so the caller's pc is exact.
+// SP, FP and other registers are the values in the frame itself; a pointer
+// that a rule loads is read from memory at the named address.
+enum {
+  PCLN_RULE_SIZE = 16,
+  PCLN_RULE_SIGNAL = 0x80,
+};
+enum pcln_cfa_kind {     // the canonical frame address is
+  PCLN_CFA_NONE = 0,     //  unknown: not unwindable here
+  PCLN_CFA_SP_DELTA = 1, //  SP + pcsp(pc) + size of a pushed return address
+  PCLN_CFA_SP = 2,       //  SP + cfa_off
+  PCLN_CFA_FP = 3,       //  FP + cfa_off
+  PCLN_CFA_REG = 4,      //  reg + cfa_off; only in a frame with all registers
+  PCLN_CFA_SP_DEREF = 5, //  *(SP + cfa_off)
+  PCLN_CFA_FP_DEREF = 6, //  *(FP + cfa_off)
+};
+enum pcln_save_kind {    // the caller's FP or the return address is
+  PCLN_SAVE_SAME = 0,    //  unchanged (FP), in the link register (RA)
+  PCLN_SAVE_CFA = 1,     //  *(CFA + off)
+  PCLN_SAVE_SP = 2,      //  *(SP + off)
+  PCLN_SAVE_FP = 3,      //  *(FP + off)
+  PCLN_SAVE_UNDEFINED = 4, // lost (FP); there is no caller (RA)
+};
+
+// --- Names in ELF files -----------------------------------------------------
+
+#define PCLN_SECTION ".pclntab"
+#define PCLN_SECTION_GO ".gopclntab"
+#define PCLN_SLOT_SECTION ".note.pclntab" // reserves the program header
+#define PCLN_SLOT_NOTE_NAME "pclntab"     // owner of the reserving note
+enum { PCLN_SLOT_NOTE_TYPE = 1 };
+
+#endif

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reading a pclntab: which function, file and line a program counter belongs
+// to, through inlined calls, and how its frame is unwound.
+//
+// The table is any byte range that holds a blob of this project (module header
+// first, see format.h) or a bare Go table of go1.2 and later. Nothing here
+// allocates, locks, prints or keeps state outside its arguments, so every
+// function may be called from any thread and from any signal handler. Every
+// read is bounds-checked: bytes that lie make a lookup return PCLN_CORRUPT or a
+// wrong answer, never a fault. pcln_verify() proves a table sound beforehand.
+//
+// Addresses. `pc` and `entry` are in the address space of the table's
+// `text_start`: link-time addresses after pcln_open(), those of the running
+// process after the caller added its load bias to `text_start`.
+//
+// Return addresses. A return address is the address behind a call, which may
+// already belong to the next line, inlined call or function. Whoever looks up
+// a caller's frame passes the return address minus one; the pc of a frame that
+// a signal interrupted is passed as it is.
+#ifndef PCLNTAB_PCLNTAB_H
+#define PCLNTAB_PCLNTAB_H
+
+#include "format.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pcln_span {
+  const uint8_t *ptr; // null: absent
+  size_t len;         // bytes
+};
+
+// Layout of a table's records, by the header's magic.
+enum pcln_layout { PCLN_GO_12, PCLN_GO_116, PCLN_GO_118, PCLN_GO_120 };
+
+// An opened table. The caller owns the struct and the bytes; both must outlive
+// every result. Fill it with pcln_open() only; all fields may be read, and
+// `text_start` may be moved by the load bias.
+struct pcln_table {
+  enum pcln_layout layout;
+  uint8_t ptr_size; // 4 or 8
+  uint8_t quantum;  // bytes per unit of a pc delta: 1, 2 or 4
+  bool swap;        // the table's byte order is not this machine's
+  bool ours;        // a module header came first
+  uint32_t n_funcs; // functab entries, holes included
+  uint64_t text_start;
+  uint64_t text_len; // bytes from text_start to the functab's end marker
+  uint64_t header_va; // ours: link-time address of the blob; 0 in a sidecar
+  uint32_t flags;     // ours: PCLN_MODF_*
+  uint8_t stackmap_bits;
+  uint16_t machine; // ours: ELF e_machine
+  struct pcln_span blob, pclntab;
+  struct pcln_span names, cutab, files, pctab, functab; // functab with records
+  struct pcln_span funcdata, findfunctab, rules;        // may be absent
+  struct pcln_span build_id;
+};
+
+// What a bare Go table cannot say of itself. All fields may be 0.
+struct pcln_open_options {
+  uint64_t text_start; // 0: from the header (may be 0 there in a PIE, or 1.26)
+  struct pcln_span funcdata;    // "gofunc" area
+  struct pcln_span findfunctab; // absent: functab is searched binarily
+};
+
+// Opens the table in `bytes`: reads the headers, checks that every part lies
+// inside and that functab has room. O(1) but for the checks of a sound header.
+// `options` and `sink` may be null. PCLN_OK: *t is filled. PCLN_NOT_FOUND: no
+// known magic. PCLN_UNSUPPORTED: a newer version. PCLN_CORRUPT: reported.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_open(struct pcln_table *t, const void *bytes, size_t len,
+          const struct pcln_open_options *options, const struct pcln_sink *sink);
+
+// One function, or the hole between two.
+struct pcln_func {
+  uint64_t entry;    // first pc
+  uint64_t end;      // one past the last: the next functab entry's pc
+  uint32_t idx;      // functab index
+  bool hole;         // no function: padding or code that nobody described
+  const char *name;  // linkage name, in the table; "" for a hole
+  int32_t start_line; // line of the declaration; 0 unknown
+  int32_t args;      // bytes of stack arguments; PCLN_ARGS_UNKNOWN
+  uint32_t deferreturn;
+  uint8_t func_id, flags; // Go's funcID; PCLN_FLAG_*
+  uint32_t pcsp, pcfile, pcln; // pctab offsets; 0: absent
+  uint32_t cu_offset;          // index of the unit's first cutab entry
+  uint32_t n_pcdata, n_funcdata;
+  uint32_t rec_off; // bytes from the start of functab to the record
+};
+
+// Finds the function or hole that covers `pc`.
+// PCLN_NOT_FOUND: pc is outside the table's text. *out changes on OK only.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_find_func(const struct pcln_table *t, uint64_t pc, struct pcln_func *out);
+
+// The function or hole with functab index `idx`; PCLN_NOT_FOUND past the last.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_func_at(const struct pcln_table *t, uint32_t idx, struct pcln_func *out);
+
+// The pctab offset of the function's PCDATA stream `index`; 0: absent.
+PCLN_API uint32_t pcln_pcdata_stream(const struct pcln_table *t,
+                                     const struct pcln_func *f, uint32_t index);
+
+// A run of a stream: `value` holds for lo <= pc - entry < hi.
+struct pcln_run {
+  uint32_t lo, hi; // bytes from the function's entry
+  int32_t value;
+};
+
+// The run of `stream` (a pctab offset) that covers `pc`. Uses the function's
+// checkpoints, so the cost does not grow with the function. PCLN_NOT_FOUND: the
+// stream is absent or ends before pc; then the value is -1 by definition.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_stream_find(const struct pcln_table *t, const struct pcln_func *f,
+                 uint32_t stream, uint64_t pc, struct pcln_run *out);
+
+// Walks a stream from the function's entry, also past the function's last byte
+// (virtual pcs of inlined call sites). `it` is the caller's.
+struct pcln_run_iter {
+  const uint8_t *pos, *end;
+  uint32_t pc_off;
+  int32_t value;
+  uint8_t quantum;
+  bool first;
+  enum pcln_status status;
+};
+PCLN_API void pcln_runs_begin(const struct pcln_table *t, uint32_t stream,
+                              struct pcln_run_iter *it);
+// True: *out is the next run. False: the end, or it->status says what is wrong.
+PCLN_API bool pcln_runs_next(struct pcln_run_iter *it, struct pcln_run *out);
+
+// Value of PCDATA `index` at `pc`; -1 where nothing is said.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_pcdata_at(const struct pcln_table *t, const struct pcln_func *f,
+               uint32_t index, uint64_t pc, int32_t *value);
+
+// The bytes from the function's FUNCDATA `index` to the end of the funcdata
+// area (Go stores no length). PCLN_NOT_FOUND: absent.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_funcdata(const struct pcln_table *t, const struct pcln_func *f,
+              uint32_t index, struct pcln_span *out);
+
+// File name for a file number of the function's unit; null: none.
+PCLN_API const char *pcln_file_name(const struct pcln_table *t,
+                                    const struct pcln_func *f, int32_t file);
+
+// One logical frame: a function, or a call that was inlined into it.
+struct pcln_frame {
+  const char *func;   // linkage name
+  const char *file;   // null: unknown
+  int32_t line;       // 0: unknown, or compiler-made code
+  int32_t start_line; // of func; 0 unknown
+  uint8_t func_id;
+  bool inlined; // func's body stands inside the next frame's function
+};
+
+// Walks the logical frames at `pc`, innermost first; the physical function is
+// the last. At most PCLN_MAX_INLINE_DEPTH, whatever the bytes say.
+enum { PCLN_MAX_INLINE_DEPTH = 256 };
+struct pcln_frame_iter {
+  const struct pcln_table *table;
+  struct pcln_func func;
+  uint64_t pc; // where the next frame's position is looked up
+  int32_t inl; // its inline index, or -1
+  unsigned depth;
+  bool done;
+  enum pcln_status status;
+};
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_frames_begin(const struct pcln_table *t, uint64_t pc,
+                  struct pcln_frame_iter *it);
+// True: *out is the next frame. False: the end, or it->status says what is
+// wrong.
+PCLN_API bool pcln_frames_next(struct pcln_frame_iter *it,
+                               struct pcln_frame *out);
+
+// How a frame is unwound at one pc; the enums and their meaning are in
+// format.h. With cfa == PCLN_CFA_SP_DELTA, cfa_off holds pcsp(pc) plus the size
+// of a pushed return address, so that no further lookup is needed.
+struct pcln_rule {
+  uint8_t cfa;    // enum pcln_cfa_kind
+  uint8_t fp, ra; // enum pcln_save_kind
+  uint8_t reg;    // DWARF register | PCLN_RULE_SIGNAL
+  int32_t cfa_off, fp_off, ra_off; // bytes
+};
+
+// PCLN_OK: *out is filled (cfa may be PCLN_CFA_NONE: known not to be
+// unwindable). `lo`/`hi` of *range, if not null, bound the pcs, as offsets from
+// entry, for which the same rule holds.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_rule_at(const struct pcln_table *t, const struct pcln_func *f, uint64_t pc,
+             struct pcln_rule *out, struct pcln_run *range);
+
+// Rule number `idx` of the module, as stored. PCLN_NOT_FOUND past the last.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_rule_get(const struct pcln_table *t, uint32_t idx, struct pcln_rule *out);
+
+// Checks every invariant of the table (docs/format.md, "must reject"): order,
+// bounds, every offset, every stream, inline tree and checkpoint. Reports each
+// fault; stops after 100. PCLN_OK: sound, and lookups cannot fail.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_verify(const struct pcln_table *t, const struct pcln_sink *sink);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sources: each reads one kind of metadata from a linked ELF file and adds
+// it to the model. They run in the order below.
+#ifndef PCLNTAB_SOURCES_H
+#define PCLNTAB_SOURCES_H
+
+#include "elf_image.h"
+#include "module.h"
+
+struct pcln_prefix_map { // as -ffile-prefix-map=OLD=NEW
+  const char *from, *to;
+};
+
+struct pcln_source_options {
+  unsigned threads; // >= 1
+  const struct pcln_prefix_map *maps; // the last match wins, as in GCC
+  size_t n_maps;
+  const struct pcln_sink *sink;
+};
+
+struct pcln_source_stats {
+  size_t symbols, from_symbols, from_fdes, plt_stubs, ifuncs, aliases;
+  size_t fdes, rules, not_unwindable_rows;
+  size_t cus, line_rows, dead_sequences, inlined_calls, virtual_pcs;
+  size_t dwarf_warnings;
+};
+
+// Function ranges and names, from symbols, PLT sections and, where symbols are
+// missing, FDEs. Fills va, size, name, flags; sorts the module.
+PCLN_MUST_CHECK enum pcln_status
+pcln_src_functions(struct pcln_elf *elf, struct pcln_module *m,
+                   const struct pcln_source_options *o,
+                   struct pcln_source_stats *stats);
+
+// pcsp and PCDATA_Unwind of every function, from .eh_frame and .debug_frame.
+PCLN_MUST_CHECK enum pcln_status
+pcln_src_cfi(struct pcln_elf *elf, struct pcln_module *m,
+             const struct pcln_source_options *o,
+             struct pcln_source_stats *stats);
+
+// pcfile, pcln, inline trees, start lines and units, from DWARF 2 to 5.
+// No DWARF in the file is PCLN_OK with nothing added.
+PCLN_MUST_CHECK enum pcln_status
+pcln_src_dwarf(struct pcln_elf *elf, struct pcln_module *m,
+               const struct pcln_source_options *o,
+               struct pcln_source_stats *stats);
+
+#endif
