@@ -13,3 +13,4 @@ function(pclntab_unit_test module)
 endfunction()
 
 pclntab_unit_test(module pclntab_model pclntab_lookup)
+pclntab_unit_test(elf_image pclntab_sources pclntab_lookup)

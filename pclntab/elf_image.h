@@ -38,11 +38,13 @@ struct pcln_elf {
   uint16_t machine, type; // e_machine, e_type
   uint8_t ptr_size;       // 4 or 8
   bool swap, big_endian;
-  struct pcln_elf_section *sections; // [0] is the null section
+  struct pcln_elf_section *sections; // [0] is the null section; may be none
   size_t n_sections;
   struct pcln_elf_segment *segments;
   size_t n_segments;
-  struct pcln_elf_symbol *symbols; // .symtab, else .dynsym; both if both exist
+  // .symtab, else .dynsym; both if both exist. Without null symbols. Empty for
+  // relocatable objects.
+  struct pcln_elf_symbol *symbols;
   size_t n_symbols;
   struct pcln_span build_id;
   struct pcln_elf_private *priv;
@@ -55,6 +57,11 @@ PCLN_MUST_CHECK enum pcln_status pcln_elf_open(const char *path,
                                                const struct pcln_sink *sink,
                                                struct pcln_elf **out);
 void pcln_elf_close(struct pcln_elf *elf);
+// As pcln_elf_open(), for `len` bytes at `off` of descriptor `fd`, which stays
+// the caller's: an archive member or a linker's input. `name` is for reports.
+PCLN_MUST_CHECK enum pcln_status
+pcln_elf_open_range(const char *name, int fd, uint64_t off, uint64_t len,
+                    const struct pcln_sink *sink, struct pcln_elf **out);
 
 // The first section called `name`, or null.
 const struct pcln_elf_section *pcln_elf_find(const struct pcln_elf *elf,
