@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every test, by name.
+# Every test, by name. With PCLNTAB_ASAN_BUILD, the folder of a finished build
+# with sanitizers, each unit test runs from there as well, so that one run of
+# ctest covers both.
+set(PCLNTAB_ASAN_BUILD "" CACHE PATH "A finished build of the asan preset")
 find_library(CMOCKA_LIBRARY cmocka REQUIRED)
 
 # pclntab_unit_test(<module> <objects or libraries...>): tests/unit/test_<module>.c
@@ -10,7 +13,59 @@ function(pclntab_unit_test module)
   target_link_libraries(test_${module} PRIVATE pclntab_warnings pclntab_headers
     ${ARGN} ${CMOCKA_LIBRARY})
   add_test(NAME unit/${module} COMMAND test_${module})
+  set_tests_properties(unit/${module} PROPERTIES LABELS unit)
+  if(PCLNTAB_ASAN_BUILD)
+    add_test(NAME asan/${module} COMMAND ${PCLNTAB_ASAN_BUILD}/test_${module})
+    set_tests_properties(asan/${module} PROPERTIES LABELS asan)
+  endif()
 endfunction()
+
+# pclntab_fuzz_test(<entry> SOURCES <files of pclntab/...> [LIBS <names...>])
+# builds tests/fuzz/fuzz_<entry>.c and the sources with clang's fuzzer and
+# sanitizers, and runs it for a few seconds from tests/fuzz/corpus/<entry>.
+# Not a target of CMake's compiler: only clang carries the fuzzer. A build with
+# sanitizers has none of these tests, since these bring their own.
+find_program(PCLNTAB_CLANG clang-19 REQUIRED)
+set(PCLNTAB_FUZZ_SECONDS 8 CACHE STRING "How long each fuzz target runs")
+add_custom_target(fuzzers ALL)
+function(pclntab_fuzz_test entry)
+  if(PCLNTAB_SANITIZE)
+    return()
+  endif()
+  cmake_parse_arguments(FUZZ "" "" "SOURCES;LIBS" ${ARGN})
+  list(TRANSFORM FUZZ_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)
+  list(TRANSFORM FUZZ_LIBS PREPEND -l)
+  set(fuzzer ${CMAKE_CURRENT_BINARY_DIR}/fuzz_${entry})
+  set(main ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_${entry}.c)
+  file(GLOB headers ${PROJECT_SOURCE_DIR}/pclntab/*.h) # dependencies only
+  add_custom_command(OUTPUT ${fuzzer}
+    COMMAND ${PCLNTAB_CLANG} -std=gnu11 -O1 -g
+      -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+      -I${PROJECT_SOURCE_DIR}/pclntab -I${PROJECT_SOURCE_DIR}/tests/support
+      ${main} ${FUZZ_SOURCES} ${FUZZ_LIBS} -lpthread -o ${fuzzer}
+    DEPENDS ${main} ${FUZZ_SOURCES} ${headers}
+    COMMENT "Building fuzz_${entry}" VERBATIM)
+  add_custom_target(fuzz_${entry} DEPENDS ${fuzzer})
+  add_dependencies(fuzzers fuzz_${entry})
+  set(seeds ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${entry})
+  if(NOT EXISTS ${seeds})
+    set(seeds "")
+  endif()
+  # New inputs go to the build folder, failing ones too.
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${entry})
+  add_test(NAME fuzz/${entry}
+    COMMAND ${fuzzer} -max_total_time=${PCLNTAB_FUZZ_SECONDS} -timeout=10
+      -rss_limit_mb=2048 -seed=1 -print_final_stats=1
+      -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/fuzz/
+      ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${entry} ${seeds})
+  set_tests_properties(fuzz/${entry} PROPERTIES LABELS fuzz
+    TIMEOUT 120)
+endfunction()
+
+# The rules of the house: who may include whom, what may be imported.
+add_test(NAME style/layering COMMAND ${PROJECT_SOURCE_DIR}/tests/layering.sh
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+set_tests_properties(style/layering PROPERTIES LABELS style)
 
 pclntab_unit_test(module pclntab_model pclntab_lookup)
 pclntab_unit_test(elf_image pclntab_sources pclntab_lookup)

@@ -15,14 +15,14 @@
 // One section of CFI, in its own address space (link time or running).
 struct pcln_cfi_section {
   struct pcln_span bytes;
-  uint64_t va;      // address of bytes.ptr[0], for pc-relative pointers
+  uint64_t va; // address of bytes.ptr[0], for pc-relative pointers
   uint64_t text_va, data_va; // bases of DW_EH_PE_textrel and datarel; 0: none
   uint16_t machine; // ELF e_machine: which registers are SP, FP, return address
   uint8_t ptr_size;
   bool swap;
-  bool eh;          // .eh_frame, else .debug_frame
-  bool live;        // bytes are in the running process: indirect pointers may
-                    // be followed
+  bool eh;   // .eh_frame, else .debug_frame
+  bool live; // bytes are in the running process: indirect pointers may
+             // be followed
 };
 
 struct pcln_cfi_fde {
@@ -57,8 +57,9 @@ typedef bool (*pcln_cfi_row_fn)(void *ctx, uint64_t lo, uint64_t hi,
 // the same. pc-dependent expressions (PLT entries) are expanded pc by pc. A
 // malformed program gives PCLN_CORRUPT and a row PCLN_CFA_NONE for what it did
 // not reach.
-PCLN_MUST_CHECK enum pcln_status
-pcln_cfi_rows(const struct pcln_cfi_section *s, const struct pcln_cfi_fde *fde,
-              pcln_cfi_row_fn fn, void *ctx, const struct pcln_sink *sink);
+PCLN_MUST_CHECK enum pcln_status pcln_cfi_rows(const struct pcln_cfi_section *s,
+                                               const struct pcln_cfi_fde *fde,
+                                               pcln_cfi_row_fn fn, void *ctx,
+                                               const struct pcln_sink *sink);
 
 #endif

@@ -12,7 +12,7 @@ struct pcln_elf_section {
   const char *name;
   uint32_t idx, type;
   uint64_t flags, va, file_off;
-  uint64_t size;  // bytes in the file, compressed or not
+  uint64_t size; // bytes in the file, compressed or not
   uint32_t link, info;
   uint64_t align, entsize;
 };
@@ -20,9 +20,9 @@ struct pcln_elf_section {
 struct pcln_elf_symbol {
   const char *name; // in the mapped file
   uint64_t va, size;
-  uint32_t shndx; // real section index; SHN_UNDEF for undefined
+  uint32_t shndx;                 // real section index; SHN_UNDEF for undefined
   uint8_t type, bind, visibility; // STT_*, STB_*, STV_*
-  bool dynamic;   // from .dynsym
+  bool dynamic;                   // from .dynsym
 };
 
 struct pcln_elf_segment {

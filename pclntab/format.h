@@ -100,10 +100,10 @@ enum {
   PCLN_FINDFUNC_RECORD = 20,
 };
 
-#define PCLN_ARGS_UNKNOWN INT32_MIN   // `args` of a C function
-#define PCLN_NO_CU UINT32_C(0xffffffff)       // `cuOffset` of a hole
-#define PCLN_NO_FILE UINT32_C(0xffffffff)     // cutab entry without a file
-#define PCLN_NO_FUNCDATA UINT32_C(0xffffffff) // absent funcdata
+#define PCLN_ARGS_UNKNOWN INT32_MIN               // `args` of a C function
+#define PCLN_NO_CU UINT32_C(0xffffffff)           // `cuOffset` of a hole
+#define PCLN_NO_FILE UINT32_C(0xffffffff)         // cutab entry without a file
+#define PCLN_NO_FUNCDATA UINT32_C(0xffffffff)     // absent funcdata
 #define PCLN_NO_RECORD_ENTRY UINT32_C(0xffffffff) // entryOff of the hole record
 
 // Function flags (go1.17 on).
@@ -150,24 +150,24 @@ enum { PCLN_CHECKPOINT_STREAM = 12, PCLN_CHECKPOINT_ENTRY = 12 };
 enum { PCLN_MODULE_VERSION = 1 };
 
 enum {
-  PCLN_MOD_MAGIC = 0,        // 8 bytes
-  PCLN_MOD_VERSION = 8,      // u16, also tells the byte order
-  PCLN_MOD_PTRSIZE = 10,     // u8, 4 or 8
+  PCLN_MOD_MAGIC = 0,          // 8 bytes
+  PCLN_MOD_VERSION = 8,        // u16, also tells the byte order
+  PCLN_MOD_PTRSIZE = 10,       // u8, 4 or 8
   PCLN_MOD_STACKMAP_BITS = 11, // u8, bits per word in pointer maps: 0, 1, 2
-  PCLN_MOD_FLAGS = 12,       // u32, PCLN_MODF_*
-  PCLN_MOD_BLOB_LEN = 16,    // u64, bytes from byte 0 to the blob's end
-  PCLN_MOD_HEADER_VA = 24,   // u64, link-time address of byte 0; 0 in a sidecar
-  PCLN_MOD_TEXT_VA = 32,     // u64, link-time address of text start
-  PCLN_MOD_TEXT_LEN = 40,    // u64, bytes from text start to the end marker
-  PCLN_MOD_PCLNTAB = 48,     // {u32 offset; u32 length}, as are the next four
+  PCLN_MOD_FLAGS = 12,         // u32, PCLN_MODF_*
+  PCLN_MOD_BLOB_LEN = 16,      // u64, bytes from byte 0 to the blob's end
+  PCLN_MOD_HEADER_VA = 24, // u64, link-time address of byte 0; 0 in a sidecar
+  PCLN_MOD_TEXT_VA = 32,   // u64, link-time address of text start
+  PCLN_MOD_TEXT_LEN = 40,  // u64, bytes from text start to the end marker
+  PCLN_MOD_PCLNTAB = 48,   // {u32 offset; u32 length}, as are the next four
   PCLN_MOD_FUNCDATA = 56,
   PCLN_MOD_FINDFUNCTAB = 64,
   PCLN_MOD_RULES = 72,
-  PCLN_MOD_CHECKSUM = 80,    // u32, CRC-32C of the blob with this field as 0
+  PCLN_MOD_CHECKSUM = 80,     // u32, CRC-32C of the blob with this field as 0
   PCLN_MOD_BUILD_ID_LEN = 84, // u32, 0 to 32
-  PCLN_MOD_MACHINE = 88,     // u16, ELF e_machine
-  PCLN_MOD_RESERVED = 90,    // 6 bytes, 0
-  PCLN_MOD_BUILD_ID = 96,    // 32 bytes, GNU build-id, zero padded
+  PCLN_MOD_MACHINE = 88,      // u16, ELF e_machine
+  PCLN_MOD_RESERVED = 90,     // 6 bytes, 0
+  PCLN_MOD_BUILD_ID = 96,     // 32 bytes, GNU build-id, zero padded
   PCLN_MOD_SIZE = 128,
   PCLN_BUILD_ID_MAX = 32,
 };
@@ -178,11 +178,11 @@ enum {
 
 // --- Unwind rules -----------------------------------------------------------
 //
-// 16 bytes: {u8 cfa; u8 fp; u8 ra; u8 reg; i32 cfa_off; i32 fp_off; i32 ra_off}.
-// `reg`: bits 0 to 6 the DWARF register of PCLN_CFA_REG (0 for all other
-// kinds); bit 7 set: a signal frame, so the caller's pc is exact.
-// SP, FP and other registers are the values in the frame itself; a pointer
-// that a rule loads is read from memory at the named address.
+// 16 bytes: {u8 cfa; u8 fp; u8 ra; u8 reg; i32 cfa_off; i32 fp_off; i32
+// ra_off}. `reg`: bits 0 to 6 the DWARF register of PCLN_CFA_REG (0 for all
+// other kinds); bit 7 set: a signal frame, so the caller's pc is exact. SP, FP
+// and other registers are the values in the frame itself; a pointer that a rule
+// loads is read from memory at the named address.
 enum {
   PCLN_RULE_SIZE = 16,
   PCLN_RULE_SIGNAL = 0x80,
@@ -196,11 +196,11 @@ enum pcln_cfa_kind {     // the canonical frame address is
   PCLN_CFA_SP_DEREF = 5, //  *(SP + cfa_off)
   PCLN_CFA_FP_DEREF = 6, //  *(FP + cfa_off)
 };
-enum pcln_save_kind {    // the caller's FP or the return address is
-  PCLN_SAVE_SAME = 0,    //  unchanged (FP), in the link register (RA)
-  PCLN_SAVE_CFA = 1,     //  *(CFA + off)
-  PCLN_SAVE_SP = 2,      //  *(SP + off)
-  PCLN_SAVE_FP = 3,      //  *(FP + off)
+enum pcln_save_kind {      // the caller's FP or the return address is
+  PCLN_SAVE_SAME = 0,      //  unchanged (FP), in the link register (RA)
+  PCLN_SAVE_CFA = 1,       //  *(CFA + off)
+  PCLN_SAVE_SP = 2,        //  *(SP + off)
+  PCLN_SAVE_FP = 3,        //  *(FP + off)
   PCLN_SAVE_UNDEFINED = 4, // lost (FP); there is no caller (RA)
 };
 

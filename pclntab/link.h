@@ -21,7 +21,7 @@ struct pcln_link_options {
   bool go_compat;
   bool allow_stripped; // inputs had DWARF, the output has none: go on
   bool stats;
-  bool verify;         // verify the encoded table before it is written
+  bool verify; // verify the encoded table before it is written
   enum pcln_layout layout;
   unsigned threads; // 0: one per processor, at most 8
   struct pcln_prefix_map *maps;
@@ -33,9 +33,9 @@ void pcln_link_options_free(struct pcln_link_options *o);
 // One option as `name` or `name=value`; the same words in -plugin-opt,
 // PCLNTAB_OPTIONS (separated by commas) and, with "--" before, pclntab-link.
 // An unknown name or value is reported: PCLN_UNSUPPORTED.
-PCLN_MUST_CHECK enum pcln_status
-pcln_link_option(struct pcln_link_options *o, const char *option,
-                 const struct pcln_sink *sink);
+PCLN_MUST_CHECK enum pcln_status pcln_link_option(struct pcln_link_options *o,
+                                                  const char *option,
+                                                  const struct pcln_sink *sink);
 // The option list for --help: one line each, constant.
 const char *pcln_link_options_help(void);
 
@@ -66,18 +66,19 @@ struct pcln_place {
   bool replaces; // an earlier table of ours is replaced
   bool has_slot; // a program header is free for us (or the old table's)
 };
-PCLN_MUST_CHECK enum pcln_status pcln_elf_place(const struct pcln_elf *elf,
-                                                const struct pcln_link_options *o,
-                                                const struct pcln_sink *sink,
-                                                struct pcln_place *out);
+PCLN_MUST_CHECK enum pcln_status
+pcln_elf_place(const struct pcln_elf *elf, const struct pcln_link_options *o,
+               const struct pcln_sink *sink, struct pcln_place *out);
 // Appends the blob and patches the headers, append first, headers last.
 PCLN_MUST_CHECK enum pcln_status
 pcln_elf_embed(const struct pcln_elf *elf, const struct pcln_place *place,
                const uint8_t *bytes, size_t len,
                const struct pcln_link_options *o, const struct pcln_sink *sink);
-PCLN_MUST_CHECK enum pcln_status
-pcln_elf_sidecar(const struct pcln_elf *elf, const char *path,
-                 const uint8_t *bytes, size_t len, const struct pcln_sink *sink);
+PCLN_MUST_CHECK enum pcln_status pcln_elf_sidecar(const struct pcln_elf *elf,
+                                                  const char *path,
+                                                  const uint8_t *bytes,
+                                                  size_t len,
+                                                  const struct pcln_sink *sink);
 // Writes the relocatable object whose note section reserves the program
 // header, for the target given by e_machine and class, to descriptor `fd`.
 PCLN_MUST_CHECK enum pcln_status pcln_elf_slot_object(int fd, uint16_t machine,

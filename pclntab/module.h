@@ -38,7 +38,7 @@ struct pcln_stream {
   uint8_t *buf; // grows by realloc; kept from stream to stream
   size_t len, cap;
   uint32_t quantum;
-  uint32_t pc;        // bytes from entry where the pending run begins
+  uint32_t pc;          // bytes from entry where the pending run begins
   uint32_t pending_end; // and ends; == pc: none pending
   int32_t pending, last;
   bool no_memory;
@@ -91,8 +91,8 @@ struct pcln_cu_def {
 struct pcln_module {
   uint8_t ptr_size, quantum;
   bool big_endian;
-  uint16_t machine;      // ELF e_machine
-  uint8_t stackmap_bits; // 0: no pointer maps
+  uint16_t machine;            // ELF e_machine
+  uint8_t stackmap_bits;       // 0: no pointer maps
   struct pcln_func_def *funcs; // sorted by va, not overlapping
   size_t n_funcs, cap_funcs;
   struct pcln_cu_def *cus;
@@ -113,16 +113,17 @@ void pcln_module_free(struct pcln_module *m);
 PCLN_MUST_CHECK enum pcln_status
 pcln_module_add_func(struct pcln_module *m, const struct pcln_func_def *f);
 // Sorts by va. Overlaps are the source's to resolve first: PCLN_CORRUPT.
-PCLN_MUST_CHECK enum pcln_status
-pcln_module_sort(struct pcln_module *m, const struct pcln_sink *sink);
+PCLN_MUST_CHECK enum pcln_status pcln_module_sort(struct pcln_module *m,
+                                                  const struct pcln_sink *sink);
 // The function that covers `va`, or null; and the first with va >= `va`.
 struct pcln_func_def *pcln_module_find(const struct pcln_module *m,
                                        uint64_t va);
 size_t pcln_module_lower_bound(const struct pcln_module *m, uint64_t va);
 // Sets stream `index`; grows f->pcdata in `arena`.
-PCLN_MUST_CHECK enum pcln_status
-pcln_func_set_pcdata(struct pcln_func_def *f, uint32_t index,
-                     struct pcln_span stream, struct pcln_arena *arena);
+PCLN_MUST_CHECK enum pcln_status pcln_func_set_pcdata(struct pcln_func_def *f,
+                                                      uint32_t index,
+                                                      struct pcln_span stream,
+                                                      struct pcln_arena *arena);
 PCLN_MUST_CHECK enum pcln_status
 pcln_func_set_funcdata(struct pcln_func_def *f, uint32_t index,
                        struct pcln_span bytes, struct pcln_arena *arena);

@@ -51,7 +51,7 @@ struct pcln_table {
   bool ours;        // a module header came first
   uint32_t n_funcs; // functab entries, holes included
   uint64_t text_start;
-  uint64_t text_len; // bytes from text_start to the functab's end marker
+  uint64_t text_len;  // bytes from text_start to the functab's end marker
   uint64_t header_va; // ours: link-time address of the blob; 0 in a sidecar
   uint32_t flags;     // ours: PCLN_MODF_*
   uint8_t stackmap_bits;
@@ -75,19 +75,20 @@ struct pcln_open_options {
 // known magic. PCLN_UNSUPPORTED: a newer version. PCLN_CORRUPT: reported.
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcln_open(struct pcln_table *t, const void *bytes, size_t len,
-          const struct pcln_open_options *options, const struct pcln_sink *sink);
+          const struct pcln_open_options *options,
+          const struct pcln_sink *sink);
 
 // One function, or the hole between two.
 struct pcln_func {
-  uint64_t entry;    // first pc
-  uint64_t end;      // one past the last: the next functab entry's pc
-  uint32_t idx;      // functab index
-  bool hole;         // no function: padding or code that nobody described
-  const char *name;  // linkage name, in the table; "" for a hole
+  uint64_t entry;     // first pc
+  uint64_t end;       // one past the last: the next functab entry's pc
+  uint32_t idx;       // functab index
+  bool hole;          // no function: padding or code that nobody described
+  const char *name;   // linkage name, in the table; "" for a hole
   int32_t start_line; // line of the declaration; 0 unknown
-  int32_t args;      // bytes of stack arguments; PCLN_ARGS_UNKNOWN
+  int32_t args;       // bytes of stack arguments; PCLN_ARGS_UNKNOWN
   uint32_t deferreturn;
-  uint8_t func_id, flags; // Go's funcID; PCLN_FLAG_*
+  uint8_t func_id, flags;      // Go's funcID; PCLN_FLAG_*
   uint32_t pcsp, pcfile, pcln; // pctab offsets; 0: absent
   uint32_t cu_offset;          // index of the unit's first cutab entry
   uint32_t n_pcdata, n_funcdata;
@@ -184,9 +185,9 @@ PCLN_API bool pcln_frames_next(struct pcln_frame_iter *it,
 // format.h. With cfa == PCLN_CFA_SP_DELTA, cfa_off holds pcsp(pc) plus the size
 // of a pushed return address, so that no further lookup is needed.
 struct pcln_rule {
-  uint8_t cfa;    // enum pcln_cfa_kind
-  uint8_t fp, ra; // enum pcln_save_kind
-  uint8_t reg;    // DWARF register | PCLN_RULE_SIGNAL
+  uint8_t cfa;                     // enum pcln_cfa_kind
+  uint8_t fp, ra;                  // enum pcln_save_kind
+  uint8_t reg;                     // DWARF register | PCLN_RULE_SIGNAL
   int32_t cfa_off, fp_off, ra_off; // bytes
 };
 

@@ -13,7 +13,7 @@ struct pcln_prefix_map { // as -ffile-prefix-map=OLD=NEW
 };
 
 struct pcln_source_options {
-  unsigned threads; // >= 1
+  unsigned threads;                   // >= 1
   const struct pcln_prefix_map *maps; // the last match wins, as in GCC
   size_t n_maps;
   const struct pcln_sink *sink;

@@ -38,13 +38,13 @@ enum pcln_severity { PCLN_NOTE, PCLN_WARNING, PCLN_ERROR };
 // may be null where it does not apply.
 struct pcln_report {
   enum pcln_severity severity;
-  const char *fault;    // stable name, e.g. "func-order"; see docs/messages.md
-  const char *file;     // the file or archive(member) it is about
-  const char *func;     // the function it is about
-  uint64_t func_off;    // bytes from that function's entry
-  const char *region;   // section or part of the table, e.g. "pctab"
-  uint64_t region_off;  // bytes from that region's start
-  const char *text;     // one sentence, no newline
+  const char *fault;   // stable name, e.g. "func-order"; see docs/messages.md
+  const char *file;    // the file or archive(member) it is about
+  const char *func;    // the function it is about
+  uint64_t func_off;   // bytes from that function's entry
+  const char *region;  // section or part of the table, e.g. "pctab"
+  uint64_t region_off; // bytes from that region's start
+  const char *text;    // one sentence, no newline
 };
 
 // Where reports go. `fn` may be null: reports are dropped, statuses remain.
