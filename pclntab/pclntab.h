@@ -59,13 +59,15 @@ struct pcln_table {
   struct pcln_span blob, pclntab;
   struct pcln_span names, cutab, files, pctab, functab; // functab with records
   struct pcln_span funcdata, findfunctab, rules;        // may be absent
+  uint64_t funcdata_va; // before go1.18: link-time address of funcdata.ptr[0]
   struct pcln_span build_id;
 };
 
 // What a bare Go table cannot say of itself. All fields may be 0.
 struct pcln_open_options {
   uint64_t text_start; // 0: from the header (may be 0 there in a PIE, or 1.26)
-  struct pcln_span funcdata;    // "gofunc" area
+  struct pcln_span funcdata;    // "gofunc" area; absent: nothing is inlined
+  uint64_t funcdata_va; // its link-time address, which tables before go1.18 need
   struct pcln_span findfunctab; // absent: functab is searched binarily
 };
 

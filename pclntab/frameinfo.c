@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One pc to its logical frames and to its unwind rule.
+//
+// Inlined calls. The inline-tree stream names, for each pc, the innermost call
+// that was inlined there. Its record names the callee and `parentPc`, a pc at
+// which the line, file and inline streams describe the place of the call, and
+// so the next frame outward. Nothing else is stored, so the walk is one loop.
+// `parentPc` may lie behind the function's last byte (docs/format.md, virtual
+// pcs), so streams are read there as well. Tables of go1.12 to 1.19 have other
+// records with the same meaning. A table that lies can make the walk circular;
+// it ends after PCLN_MAX_INLINE_DEPTH frames.
+//
+// Unwind rules. Most pcs need none: the CFA is SP plus pcsp plus the pushed
+// return address. PCDATA_Unwind, which only our tables have, gives the number
+// of a rule where that is not so.
+//
+// Called from signal handlers: no allocation, no locks, no stdio.
+#include "table.h"
+
+// --- Inlined calls ----------------------------------------------------------
+
+enum pcln_status pcln_inline_at(const struct pcln_table *t,
+                                const struct pcln_func *f, uint32_t idx,
+                                struct pcln_inline *out) {
+  struct pcln_span tree;
+  const enum pcln_status status =
+      pcln_funcdata(t, f, pcln_funcdata_inltree(t), &tree);
+  if (status != PCLN_OK)
+    // A stream with inline numbers but no tree to look them up in.
+    return status == PCLN_NOT_FOUND && t->funcdata.ptr ? PCLN_CORRUPT : status;
+  const unsigned size = pcln_inline_size(t);
+  if (idx >= tree.len / size)
+    return PCLN_CORRUPT;
+  const uint8_t *r = tree.ptr + (size_t)idx * size;
+  if (t->layout >= PCLN_GO_120)
+    *out = (struct pcln_inline){.func_id = r[0],
+                                .name_off = pcln_load32(r + 4, t->swap),
+                                .parent_pc = pcln_load32(r + 8, t->swap),
+                                .start_line =
+                                    (int32_t)pcln_load32(r + 12, t->swap)};
+  else
+    *out = (struct pcln_inline){.func_id = r[2],
+                                .name_off = pcln_load32(r + 12, t->swap),
+                                .parent_pc = pcln_load32(r + 16, t->swap)};
+  return PCLN_OK;
+}
+
+// The inline index at it->pc; -1 in a table that comes without its funcdata,
+// where inlined calls cannot be named.
+static enum pcln_status inline_index(struct pcln_frame_iter *it) {
+  it->inl = -1;
+  if (!it->table->funcdata.ptr)
+    return PCLN_OK;
+  return pcln_pcdata_at(it->table, &it->func, PCLN_PCDATA_INLTREE, it->pc,
+                        &it->inl);
+}
+
+enum pcln_status pcln_frames_begin(const struct pcln_table *t, uint64_t pc,
+                                   struct pcln_frame_iter *it) {
+  *it = (struct pcln_frame_iter){.table = t, .pc = pc, .inl = -1};
+  it->status = pcln_find_func(t, pc, &it->func);
+  if (it->status == PCLN_OK && it->func.hole)
+    it->status = PCLN_NOT_FOUND;
+  if (it->status == PCLN_OK)
+    it->status = inline_index(it);
+  it->done = it->status != PCLN_OK;
+  return it->status;
+}
+
+// File and line at it->pc. What a stream does not say is unknown, not wrong.
+static enum pcln_status position(const struct pcln_frame_iter *it,
+                                 struct pcln_frame *out) {
+  struct pcln_run run;
+  enum pcln_status status =
+      pcln_run_at(it->table, &it->func, it->func.pcfile, it->pc, &run);
+  if (status == PCLN_CORRUPT)
+    return status;
+  out->file = pcln_file_name(it->table, &it->func, run.value);
+  status = pcln_run_at(it->table, &it->func, it->func.pcln, it->pc, &run);
+  if (status == PCLN_CORRUPT)
+    return status;
+  out->line = run.value > 0 ? run.value : 0;
+  return PCLN_OK;
+}
+
+// Fills the frame of the inlined call `it->inl` and moves outward.
+static enum pcln_status inlined_frame(struct pcln_frame_iter *it,
+                                      struct pcln_frame *out) {
+  struct pcln_inline rec;
+  const enum pcln_status status =
+      pcln_inline_at(it->table, &it->func, (uint32_t)it->inl, &rec);
+  if (status != PCLN_OK)
+    return status;
+  out->func = pcln_name_at(it->table, rec.name_off);
+  if (!out->func)
+    return PCLN_CORRUPT;
+  out->start_line = rec.start_line;
+  out->func_id = rec.func_id;
+  out->inlined = true;
+  it->pc = it->func.entry + rec.parent_pc;
+  return inline_index(it);
+}
+
+bool pcln_frames_next(struct pcln_frame_iter *it, struct pcln_frame *out) {
+  if (it->done)
+    return false;
+  struct pcln_frame f = {.func = it->func.name,
+                         .start_line = it->func.start_line,
+                         .func_id = it->func.func_id};
+  enum pcln_status status =
+      it->depth++ < PCLN_MAX_INLINE_DEPTH ? position(it, &f) : PCLN_CORRUPT;
+  if (status == PCLN_OK) {
+    if (it->inl < 0)
+      it->done = true;
+    else
+      status = inlined_frame(it, &f);
+  }
+  if (status != PCLN_OK) {
+    it->status = status;
+    it->done = true;
+    return false;
+  }
+  *out = f;
+  return true;
+}
+
+// --- Unwind rules -----------------------------------------------------------
+
+enum pcln_status pcln_rule_get(const struct pcln_table *t, uint32_t idx,
+                               struct pcln_rule *out) {
+  if (idx >= t->rules.len / PCLN_RULE_SIZE)
+    return PCLN_NOT_FOUND;
+  const uint8_t *r = t->rules.ptr + (size_t)idx * PCLN_RULE_SIZE;
+  *out = (struct pcln_rule){
+      .cfa = r[0],
+      .fp = r[1],
+      .ra = r[2],
+      .reg = r[3],
+      .cfa_off = (int32_t)pcln_load32(r + 4, t->swap),
+      .fp_off = (int32_t)pcln_load32(r + 8, t->swap),
+      .ra_off = (int32_t)pcln_load32(r + 12, t->swap),
+  };
+  return PCLN_OK;
+}
+
+// The rule of a pc for which the unwind stream says nothing.
+static struct pcln_rule default_rule(const struct pcln_table *t) {
+  const int32_t ra = pcln_pushed_ra(t);
+  return (struct pcln_rule){.cfa = PCLN_CFA_SP_DELTA,
+                            .fp = PCLN_SAVE_SAME,
+                            .ra = ra ? PCLN_SAVE_CFA : PCLN_SAVE_SAME,
+                            .ra_off = -ra};
+}
+
+static void narrow(struct pcln_run *r, const struct pcln_run *by) {
+  r->lo = by->lo > r->lo ? by->lo : r->lo;
+  r->hi = by->hi < r->hi ? by->hi : r->hi;
+}
+
+enum pcln_status pcln_rule_at(const struct pcln_table *t,
+                              const struct pcln_func *f, uint64_t pc,
+                              struct pcln_rule *out, struct pcln_run *range) {
+  const uint64_t size = f->end - f->entry;
+  if (pc < f->entry || pc >= f->end)
+    return PCLN_NOT_FOUND;
+  struct pcln_run run, part;
+  struct pcln_rule rule = default_rule(t);
+  run = (struct pcln_run){.hi = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX,
+                          .value = -1};
+  const uint32_t unwind =
+      t->ours ? pcln_pcdata_stream(t, f, PCLN_PCDATA_UNWIND) : 0;
+  if (unwind) {
+    if (pcln_run_at(t, f, unwind, pc, &part) == PCLN_CORRUPT)
+      return PCLN_CORRUPT;
+    narrow(&run, &part);
+    run.value = part.value;
+    if (part.value < -1 ||
+        (part.value >= 0 && pcln_rule_get(t, (uint32_t)part.value, &rule)))
+      return PCLN_CORRUPT;
+  }
+  if (rule.cfa == PCLN_CFA_SP_DELTA) {
+    if (pcln_run_at(t, f, f->pcsp, pc, &part) == PCLN_CORRUPT)
+      return PCLN_CORRUPT;
+    narrow(&run, &part);
+    if (part.value == -1)
+      rule = (struct pcln_rule){.cfa = PCLN_CFA_NONE};
+    else
+      rule.cfa_off =
+          (int32_t)((uint32_t)part.value + (uint32_t)pcln_pushed_ra(t));
+  }
+  *out = rule;
+  if (range)
+    *range = run;
+  return PCLN_OK;
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Private to the lookup half: where the fields of a table's records are, for
+// every layout and pointer size, and reading them without a bounds check where
+// pcln_open() has already made one.
+//
+// A func record is the same sequence of 4-byte fields in every version; what
+// differs is the width of the entry before it (a pointer until go1.17, 4 bytes
+// since) and two fields that came in later (cuOffset in 1.16, startLine in
+// 1.20). So three small numbers describe all six variants. Go 1.2 to 1.11 have
+// no funcID and count funcdata in 4 bytes, which the magic does not tell apart
+// from 1.12 to 1.15: their records are read as the latter, and then seem to
+// have no funcdata (little endian) and a funcID of that count.
+#ifndef PCLNTAB_TABLE_H
+#define PCLNTAB_TABLE_H
+
+#include "bytes.h"
+#include "pclntab.h"
+
+// Offsets from the record's start, in bytes; 0: the layout has no such field.
+struct pcln_rec_layout {
+  uint8_t entry_size; // width of entry; the fields below follow it directly
+  uint8_t cu_offset;
+  uint8_t start_line;
+  uint8_t func_id; // flag, pad and nfuncdata are the next three bytes
+  uint8_t size;    // of the fixed part
+};
+
+// Offsets of the fields that every layout has, from the end of `entry`.
+enum {
+  PCLN_REC_NAME = 0,
+  PCLN_REC_ARGS = 4,
+  PCLN_REC_DEFERRETURN = 8,
+  PCLN_REC_PCSP = 12,
+  PCLN_REC_PCFILE = 16,
+  PCLN_REC_PCLN = 20,
+  PCLN_REC_NPCDATA = 24,
+};
+
+static inline const struct pcln_rec_layout *
+pcln_rec_layout(const struct pcln_table *t) {
+  static const struct pcln_rec_layout layouts[][2] = {
+      // 32-bit, 64-bit
+      [PCLN_GO_12] = {{4, 0, 0, 32, 36}, {8, 0, 0, 36, 40}},
+      [PCLN_GO_116] = {{4, 32, 0, 36, 40}, {8, 36, 0, 40, 44}},
+      [PCLN_GO_118] = {{4, 32, 0, 36, 40}, {4, 32, 0, 36, 40}},
+      [PCLN_GO_120] = {{4, 32, 36, 40, 44}, {4, 32, 36, 40, 44}},
+  };
+  return &layouts[t->layout][t->ptr_size == 8];
+}
+
+// Bytes of a functab entry: two offsets since go1.18, two pointers before.
+static inline size_t pcln_functab_entry_size(const struct pcln_table *t) {
+  return t->layout >= PCLN_GO_118 ? (size_t)PCLN_GO_FUNCTAB_ENTRY
+                                  : 2 * (size_t)t->ptr_size;
+}
+
+static inline uint64_t pcln_load_ptr(const struct pcln_table *t,
+                                     const uint8_t *p) {
+  return t->ptr_size == 8 ? pcln_load64(p, t->swap) : pcln_load32(p, t->swap);
+}
+
+// The pc of functab entry `i` as an offset from text_start; i <= n_funcs, where
+// n_funcs is the end marker. Before go1.18 the table holds addresses; there
+// text_start is the first of them, so that a load bias moves all alike.
+static inline uint64_t pcln_functab_pc(const struct pcln_table *t, size_t i) {
+  if (t->layout >= PCLN_GO_118)
+    return pcln_load32(t->functab.ptr + i * PCLN_GO_FUNCTAB_ENTRY, t->swap);
+  return pcln_load_ptr(t, t->functab.ptr + i * 2 * (size_t)t->ptr_size) -
+         pcln_load_ptr(t, t->functab.ptr);
+}
+
+// Bytes from the start of functab to the record of entry `i`; i < n_funcs.
+static inline uint64_t pcln_functab_rec(const struct pcln_table *t, size_t i) {
+  if (t->layout >= PCLN_GO_118)
+    return pcln_load32(t->functab.ptr + i * PCLN_GO_FUNCTAB_ENTRY + 4, t->swap);
+  const uint64_t off =
+      pcln_load_ptr(t, t->functab.ptr + (i * 2 + 1) * (size_t)t->ptr_size);
+  if (t->layout == PCLN_GO_116)
+    return off;
+  // Before go1.16 offsets count from the table's byte 0. What would be negative
+  // wraps, and fails the caller's bounds check.
+  return off - (uint64_t)(t->functab.ptr - t->pclntab.ptr);
+}
+
+// Where the funcdata array of the record begins, from the start of functab.
+// Until go1.17 it holds pointers, and is aligned for them if there are any.
+static inline uint64_t pcln_funcdata_array(const struct pcln_table *t,
+                                           const struct pcln_func *f) {
+  const uint64_t off = (uint64_t)f->rec_off + pcln_rec_layout(t)->size +
+                       4 * (uint64_t)f->n_pcdata;
+  if (t->layout >= PCLN_GO_118 || f->n_funcdata == 0)
+    return off;
+  return (off + t->ptr_size - 1) & ~(uint64_t)(t->ptr_size - 1u);
+}
+
+static inline unsigned pcln_funcdata_size(const struct pcln_table *t) {
+  return t->layout >= PCLN_GO_118 ? 4u : t->ptr_size;
+}
+
+// Bytes of an inline record.
+static inline unsigned pcln_inline_size(const struct pcln_table *t) {
+  return t->layout >= PCLN_GO_120 ? PCLN_GO120_INLINE_SIZE
+                                  : PCLN_GO118_INLINE_SIZE;
+}
+
+// As pcln_stream_find(), but tells of PCLN_NOT_FOUND where it holds: *out is
+// then filled with the value -1 and the pcs behind the stream's end, or all
+// pcs.
+PCLN_MUST_CHECK enum pcln_status pcln_run_at(const struct pcln_table *t,
+                                             const struct pcln_func *f,
+                                             uint32_t stream, uint64_t pc,
+                                             struct pcln_run *out);
+
+// One record of an inline tree. `file` and `line` are not read: parentPc says
+// the same, in every layout that has it.
+struct pcln_inline {
+  uint32_t name_off;
+  uint32_t parent_pc; // bytes from the physical function's entry
+  int32_t start_line; // 0 before go1.20
+  uint8_t func_id;
+};
+
+// Reads record `idx` of the function's inline tree. PCLN_NOT_FOUND: the table
+// comes without its funcdata. PCLN_CORRUPT: the record is outside of it.
+PCLN_MUST_CHECK enum pcln_status pcln_inline_at(const struct pcln_table *t,
+                                                const struct pcln_func *f,
+                                                uint32_t idx,
+                                                struct pcln_inline *out);
+
+// The name at `off` in funcnametab; null if it is outside. pcln_open() made
+// sure that every name in the region ends.
+static inline const char *pcln_name_at(const struct pcln_table *t,
+                                       uint32_t off) {
+  return off < t->names.len ? (const char *)t->names.ptr + off : NULL;
+}
+
+// The inline tree's FUNCDATA index, which moved; its PCDATA index has been
+// PCLN_PCDATA_INLTREE since go1.13. go1.12 alone had 2 and PCDATA 1, and the
+// magic does not tell it from 1.13.
+static inline uint32_t pcln_funcdata_inltree(const struct pcln_table *t) {
+  return t->layout == PCLN_GO_12 ? 4u : PCLN_FUNCDATA_INLTREE;
+}
+
+// The size of a return address that a call pushes. A bare Go table does not
+// name its machine; there a quantum of 1 means 386 or amd64 (wasm has no pcs).
+static inline int32_t pcln_pushed_ra(const struct pcln_table *t) {
+  enum { MACHINE_386 = 3, MACHINE_X86_64 = 62 };
+  const bool x86 =
+      t->ours ? t->machine == MACHINE_386 || t->machine == MACHINE_X86_64
+              : t->quantum == 1;
+  return x86 ? t->ptr_size : 0;
+}
+
+#endif
