@@ -69,3 +69,4 @@ set_tests_properties(style/layering PROPERTIES LABELS style)
 
 pclntab_unit_test(module pclntab_model pclntab_lookup)
 pclntab_unit_test(elf_image pclntab_sources pclntab_lookup)
+pclntab_unit_test(crc32c pclntab_lookup)
