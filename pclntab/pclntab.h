@@ -66,8 +66,9 @@ struct pcln_table {
 // What a bare Go table cannot say of itself. All fields may be 0.
 struct pcln_open_options {
   uint64_t text_start; // 0: from the header (may be 0 there in a PIE, or 1.26)
-  struct pcln_span funcdata;    // "gofunc" area; absent: nothing is inlined
-  uint64_t funcdata_va; // its link-time address, which tables before go1.18 need
+  struct pcln_span funcdata; // "gofunc" area; absent: nothing is inlined
+  uint64_t
+      funcdata_va; // its link-time address, which tables before go1.18 need
   struct pcln_span findfunctab; // absent: functab is searched binarily
 };
 
@@ -175,6 +176,9 @@ struct pcln_frame_iter {
   bool done;
   enum pcln_status status;
 };
+// pcln_frames_begin: PCLN_NOT_FOUND outside the text and in a hole. A bare Go
+// table that was opened without its funcdata cannot name inlined calls; there
+// the one frame is the physical function, at the innermost position.
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcln_frames_begin(const struct pcln_table *t, uint64_t pc,
                   struct pcln_frame_iter *it);
