@@ -179,13 +179,16 @@ enum {
 // --- Unwind rules -----------------------------------------------------------
 //
 // 16 bytes: {u8 cfa; u8 fp; u8 ra; u8 reg; i32 cfa_off; i32 fp_off; i32
-// ra_off}. `reg`: bits 0 to 6 the DWARF register of PCLN_CFA_REG (0 for all
-// other kinds); bit 7 set: a signal frame, so the caller's pc is exact. SP, FP
-// and other registers are the values in the frame itself; a pointer that a rule
-// loads is read from memory at the named address.
+// ra_off}. `reg`: bits 0 to 6 the DWARF register of PCLN_CFA_REG, or, for the
+// two _DEREF kinds, the words (of pointer size) added to the loaded value, or
+// 0; bit 7 set: a signal frame, so the caller's pc is exact. Assembler code
+// that saves the caller's SP before its pushes needs the words: CFA = *(SP +
+// 40) + 8. SP, FP and other registers are the values in the frame itself; a
+// pointer that a rule loads is read from memory at the named address.
 enum {
   PCLN_RULE_SIZE = 16,
   PCLN_RULE_SIGNAL = 0x80,
+  PCLN_RULE_REG_MASK = 0x7f,
 };
 enum pcln_cfa_kind {     // the canonical frame address is
   PCLN_CFA_NONE = 0,     //  unknown: not unwindable here
@@ -193,8 +196,8 @@ enum pcln_cfa_kind {     // the canonical frame address is
   PCLN_CFA_SP = 2,       //  SP + cfa_off
   PCLN_CFA_FP = 3,       //  FP + cfa_off
   PCLN_CFA_REG = 4,      //  reg + cfa_off; only in a frame with all registers
-  PCLN_CFA_SP_DEREF = 5, //  *(SP + cfa_off)
-  PCLN_CFA_FP_DEREF = 6, //  *(FP + cfa_off)
+  PCLN_CFA_SP_DEREF = 5, //  *(SP + cfa_off) + words * pointer size
+  PCLN_CFA_FP_DEREF = 6, //  *(FP + cfa_off) + words * pointer size
 };
 enum pcln_save_kind {      // the caller's FP or the return address is
   PCLN_SAVE_SAME = 0,      //  unchanged (FP), in the link register (RA)
