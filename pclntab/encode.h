@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Private to the encoder: its state, shared by encode.c (the blob as a whole)
+// and encode_func.c (one function).
+#ifndef PCLNTAB_ENCODE_H
+#define PCLNTAB_ENCODE_H
+
+#include "bytes.h"
+#include "module.h"
+#include "pool.h"
+
+#define PCLN_NO_NUMBER UINT32_MAX
+
+// A run of a function's pcfile stream, with the file number it gets.
+struct pcln_file_run {
+  uint32_t hi; // bytes from entry
+  int32_t file;
+};
+
+// Memory that is used again from function to function.
+struct pcln_scratch {
+  void *ptr;
+  size_t cap; // bytes
+};
+
+struct pcln_encoder {
+  const struct pcln_module *m;
+  const struct pcln_encode_options *o;
+  const struct pcln_sink *sink;
+  bool swap; // the target's byte order is not this machine's
+  uint32_t inline_size, func_size; // bytes of the layout's fixed records
+  uint64_t text_va;
+  uint32_t text_len;
+
+  struct pcln_pool names, files, cutab, pctab, funcdata;
+  uint8_t *functab; // entries, end marker, records
+  size_t functab_len;
+  uint32_t n_entries, n_holes;
+
+  // Files of a unit get numbers in the order in which its functions, by
+  // address, use them. Both arrays hold the units one after the other, unit u
+  // from cu_base[u] on.
+  size_t *cu_base;
+  uint32_t *file_number; // of each file of the model, or PCLN_NO_NUMBER
+  uint32_t *file_order;  // pool offsets in the order of the numbers
+  uint32_t *cu_used;     // how many numbers the unit has given out
+  uint32_t *cu_first;    // its first index in cutab, once all are numbered
+
+  struct pcln_scratch runs, bytes, tree, order;
+  size_t n_inlines, n_streams;
+};
+
+static inline void pcln_put16(uint8_t *p, uint16_t v, bool swap) {
+  v = swap ? __builtin_bswap16(v) : v;
+  memcpy(p, &v, sizeof v);
+}
+static inline void pcln_put32(uint8_t *p, uint32_t v, bool swap) {
+  v = swap ? __builtin_bswap32(v) : v;
+  memcpy(p, &v, sizeof v);
+}
+static inline void pcln_put64(uint8_t *p, uint64_t v, bool swap) {
+  v = swap ? __builtin_bswap64(v) : v;
+  memcpy(p, &v, sizeof v);
+}
+
+// Reports an error about `f` (may be null) and returns `status`.
+enum pcln_status pcln_encode_fault(const struct pcln_encoder *e,
+                                   enum pcln_status status, const char *fault,
+                                   const struct pcln_func_def *f,
+                                   const char *text);
+
+// `len` bytes of scratch memory, or null. What it held may be lost.
+void *pcln_scratch_get(struct pcln_scratch *s, size_t len);
+
+// Offset of a name in funcnametab; a null name is the empty one.
+uint32_t pcln_encode_name(struct pcln_encoder *e, const char *name);
+
+// Adds everything the function refers to to the pools and writes its func
+// record to `rec`, which has room. *len is the record's size. The cuOffset
+// field is left counting from the unit's first file; PCLN_NO_NUMBER: no file.
+PCLN_MUST_CHECK enum pcln_status pcln_encode_func(struct pcln_encoder *e,
+                                                  const struct pcln_func_def *f,
+                                                  uint8_t *rec, size_t *len);
+
+// Upper bound of the function's record, in bytes.
+size_t pcln_encode_func_room(const struct pcln_encoder *e,
+                             const struct pcln_func_def *f);
+
+#endif

@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One function of the model into its func record and into the shared areas:
+// streams, file numbers, inline tree, checkpoints, funcdata.
+//
+// File numbers. The model numbers the files of a unit as its source did, which
+// for DWARF includes every header that the unit saw. The encoder numbers anew:
+// per unit, in the order of first use, so unused files cost nothing and most
+// differences in a pcfile stream stay one byte. On top of that a function's
+// cuOffset points at the lowest number that the function itself uses, and its
+// stream counts from there: the stream of a function with one file is then
+// "0 up to the end", which all functions of that length share.
+//
+// Checkpoints. Decoding a stream costs 2 to 3 ns a pair, so the constants
+// below bound a lookup to CHECKPOINT_EVERY pairs, about 150 ns, beyond a binary
+// search. An entry is 12 bytes for 64 pairs, which take 130 to 200 bytes
+// themselves, and only the long streams (1 to 3 in 100 functions) have them.
+#include "encode.h"
+
+#include "pairs.h"
+
+#include <stdlib.h>
+
+enum {
+  CHECKPOINT_MIN = 96,   // pairs; a shorter stream has no checkpoints
+  CHECKPOINT_EVERY = 64, // pairs between two entries
+  MAX_FUNCDATA = 255,    // nfuncdata is one byte
+  MAX_LONG_STREAMS = 16, // of one function with checkpoints
+  MIN_PAIR = 2,          // bytes
+  MAX_PAIR = 10,
+};
+
+// What a function becomes before its record is written.
+struct encoded {
+  uint32_t name, pcsp, pcfile, pcln;
+  uint32_t cu_off; // from the unit's first file; PCLN_NO_NUMBER: no file
+  uint8_t *pcdata; // in the record itself
+  uint32_t n_pcdata, n_funcdata;   // without trailing absent ones
+  uint32_t funcdata[MAX_FUNCDATA]; // the first n_funcdata are set
+};
+
+// --- Streams and file numbers -----------------------------------------------
+
+static enum pcln_status bad_stream(const struct pcln_encoder *e,
+                                   const struct pcln_func_def *f) {
+  return pcln_encode_fault(e, PCLN_CORRUPT, "stream-malformed", f,
+                           "a pc-value stream of the model has no terminator, "
+                           "an empty run or more than 4 GiB of code");
+}
+
+static enum pcln_status bad_file(const struct pcln_encoder *e,
+                                 const struct pcln_func_def *f) {
+  return pcln_encode_fault(e, PCLN_CORRUPT, "file-number", f,
+                           "the function uses a file number that its unit "
+                           "does not have");
+}
+
+// The pctab offset of a stream; 0 when it is absent.
+static enum pcln_status add_stream(struct pcln_encoder *e,
+                                   const struct pcln_func_def *f,
+                                   struct pcln_span s, uint32_t *off) {
+  *off = 0;
+  if (!s.ptr)
+    return PCLN_OK;
+  if (s.len <= MIN_PAIR || s.ptr[s.len - 1] != 0)
+    return bad_stream(e, f);
+  e->n_streams++;
+  *off = pcln_pool_add(&e->pctab, s.ptr, s.len, 1);
+  return e->pctab.status;
+}
+
+// The number of file `file` of the function's unit, given out if new. Number
+// n_files of the model stands for "no file".
+static int32_t file_number(struct pcln_encoder *e,
+                           const struct pcln_func_def *f, uint32_t file) {
+  const struct pcln_cu_def *cu = &e->m->cus[f->cu];
+  uint32_t *number = &e->file_number[e->cu_base[f->cu] + file];
+  if (*number == PCLN_NO_NUMBER) {
+    const char *name = file < cu->n_files ? cu->files[file] : NULL;
+    *number = e->cu_used[f->cu]++;
+    e->file_order[e->cu_base[f->cu] + *number] =
+        name ? pcln_pool_add(&e->files, name, strlen(name) + 1, 1)
+             : PCLN_NO_FILE;
+  }
+  return (int32_t)*number;
+}
+
+// Reads pcfile into e->runs with new numbers; *lowest becomes the
+// smallest of them, if that is smaller.
+//
+// Go's readers index cutab with the value -1 when they search a line's pc
+// (debug/gosym's LineToPC gives up at the first such function), so a
+// go-compatible table says "no file" by an entry of cutab that has none.
+static enum pcln_status number_files(struct pcln_encoder *e,
+                                     const struct pcln_func_def *f,
+                                     size_t *n_runs, int32_t *lowest) {
+  struct pcln_file_run *runs =
+      pcln_scratch_get(&e->runs, (f->pcfile.len / MIN_PAIR + 1) * sizeof *runs);
+  if (!runs)
+    return PCLN_NO_MEMORY;
+  const uint32_t n_files = e->m->cus[f->cu].n_files;
+  struct pcln_pairs p = pcln_pairs_at(f->pcfile, e->m->quantum);
+  size_t n = 0;
+  while (pcln_pairs_next(&p)) {
+    if (p.value >= 0 && (uint32_t)p.value >= n_files)
+      return bad_file(e, f);
+    int32_t file = -1;
+    if (p.value >= 0 || e->o->go_compat)
+      file = file_number(e, f, p.value >= 0 ? (uint32_t)p.value : n_files);
+    if (file >= 0 && file < *lowest)
+      *lowest = file;
+    runs[n++] = (struct pcln_file_run){.hi = p.hi, .file = file};
+  }
+  *n_runs = n;
+  return p.c.failed ? bad_stream(e, f) : e->files.status;
+}
+
+// Writes `n` runs as a stream whose numbers count from `base`.
+static size_t put_file_runs(const struct pcln_encoder *e, uint8_t *out,
+                            size_t n, int32_t base) {
+  const struct pcln_file_run *runs = e->runs.ptr;
+  uint32_t pc = 0;
+  int32_t last = -1;
+  size_t len = 0;
+  for (size_t i = 0; i < n; i++) {
+    const int32_t value = runs[i].file < 0 ? -1 : runs[i].file - base;
+    if (i + 1 < n && runs[i + 1].file == runs[i].file)
+      continue; // a run of a source that did not join its neighbour
+    len += pcln_put_varint32(out + len, pcln_zigzag(value - last));
+    len += pcln_put_varint32(out + len, (runs[i].hi - pc) / e->m->quantum);
+    pc = runs[i].hi;
+    last = value;
+  }
+  out[len++] = 0;
+  return len;
+}
+
+// A function without files: nothing, or, for Go's readers (see above), the
+// entry of cutab without a file, which is its first, up to the function's end.
+static enum pcln_status add_no_file(struct pcln_encoder *e,
+                                    const struct pcln_func_def *f,
+                                    struct encoded *x) {
+  x->cu_off = PCLN_NO_NUMBER;
+  if (!e->o->go_compat || f->size % e->m->quantum != 0)
+    return PCLN_OK;
+  uint8_t stream[1 + MAX_PAIR];
+  size_t len = pcln_put_varint32(stream, pcln_zigzag(0 - -1));
+  len += pcln_put_varint32(stream + len, f->size / e->m->quantum);
+  stream[len++] = 0;
+  return add_stream(e, f, (struct pcln_span){.ptr = stream, .len = len},
+                    &x->pcfile);
+}
+
+static enum pcln_status add_pcfile(struct pcln_encoder *e,
+                                   const struct pcln_func_def *f,
+                                   struct encoded *x) {
+  if (!f->pcfile.ptr)
+    return add_no_file(e, f, x);
+  if (f->cu >= e->m->n_cus)
+    return bad_file(e, f);
+  size_t n = 0;
+  int32_t lowest = INT32_MAX;
+  enum pcln_status st = number_files(e, f, &n, &lowest);
+  if (st != PCLN_OK)
+    return st;
+  if (lowest == INT32_MAX)
+    return add_no_file(e, f, x);
+  x->cu_off = (uint32_t)lowest;
+  uint8_t *bytes = pcln_scratch_get(&e->bytes, n * MAX_PAIR + 1);
+  if (!bytes)
+    return PCLN_NO_MEMORY;
+  const size_t len = put_file_runs(e, bytes, n, lowest);
+  return add_stream(e, f, (struct pcln_span){.ptr = bytes, .len = len},
+                    &x->pcfile);
+}
+
+// --- Funcdata ---------------------------------------------------------------
+
+// What the readers of a kind load at once decides its alignment.
+static unsigned funcdata_align(const struct pcln_encoder *e, uint32_t index) {
+  switch (index) {
+  case PCLN_FUNCDATA_STACK_OBJECTS:
+    return e->m->ptr_size;
+  case PCLN_FUNCDATA_OPEN_DEFERS:
+  case PCLN_FUNCDATA_ARG_INFO:
+  case PCLN_FUNCDATA_ARG_LIVE:
+    return 1;
+  default:
+    return 4;
+  }
+}
+
+static enum pcln_status put_funcdata(struct pcln_encoder *e, struct encoded *x,
+                                     uint32_t index, const void *bytes,
+                                     size_t len) {
+  for (; x->n_funcdata <= index; x->n_funcdata++)
+    x->funcdata[x->n_funcdata] = PCLN_NO_FUNCDATA;
+  x->funcdata[index] =
+      pcln_pool_add(&e->funcdata, bytes, len, funcdata_align(e, index));
+  return e->funcdata.status;
+}
+
+static enum pcln_status add_funcdata(struct pcln_encoder *e,
+                                     const struct pcln_func_def *f,
+                                     struct encoded *x) {
+  for (uint32_t i = 0; i < f->n_funcdata; i++) {
+    const struct pcln_span *s = &f->funcdata[i];
+    if (!s->ptr)
+      continue;
+    if (i >= MAX_FUNCDATA)
+      return pcln_encode_fault(e, PCLN_LIMIT, "limit-funcdata-index", f,
+                               "the function has a FUNCDATA index above 254");
+    if (s->len == 0)
+      return pcln_encode_fault(e, PCLN_CORRUPT, "funcdata-empty", f,
+                               "a FUNCDATA of the function has no bytes");
+    if (i == PCLN_FUNCDATA_INLTREE || i == PCLN_FUNCDATA_CHECKPOINTS)
+      return pcln_encode_fault(e, PCLN_CORRUPT, "funcdata-reserved", f,
+                               "the function sets a FUNCDATA that the encoder "
+                               "makes: 3 (inline tree) or 8 (checkpoints)");
+    const enum pcln_status st = put_funcdata(e, x, i, s->ptr, s->len);
+    if (st != PCLN_OK)
+      return st;
+  }
+  return PCLN_OK;
+}
+
+// --- Inline trees -----------------------------------------------------------
+
+// An inlined call by the pc of its call site, to visit them along the streams.
+struct site {
+  uint32_t pc, idx;
+};
+
+static int site_by_pc(const void *a, const void *b) {
+  const struct site *x = a, *y = b;
+  return (x->pc > y->pc) - (x->pc < y->pc);
+}
+
+// The value of a stream at `pc`; calls must have ascending pcs.
+static int32_t value_at(struct pcln_pairs *p, bool *more, uint32_t pc) {
+  while (*more && p->hi <= pc)
+    *more = pcln_pairs_next(p);
+  return *more ? p->value : -1;
+}
+
+// Writes a field at `at` of each go1.18 record: the stream's value where the
+// call stands.
+static void put_values(const struct pcln_encoder *e,
+                       const struct pcln_func_def *f, const struct site *sites,
+                       struct pcln_span stream, uint8_t *tree, unsigned at) {
+  struct pcln_pairs p = pcln_pairs_at(stream, e->m->quantum);
+  bool more = stream.ptr && pcln_pairs_next(&p);
+  for (uint32_t i = 0; i < f->n_inlines; i++) {
+    const int32_t v = value_at(&p, &more, sites[i].pc);
+    uint8_t *field = tree + (size_t)sites[i].idx * PCLN_GO118_INLINE_SIZE + at;
+    if (at == 0)
+      pcln_put16(field, (uint16_t)v, e->swap);
+    else
+      pcln_put32(field, (uint32_t)v, e->swap);
+  }
+}
+
+// go1.18: a record repeats the call's position and its enclosing call, which
+// later readers find through parentPc alone.
+static enum pcln_status put_tree_118(struct pcln_encoder *e,
+                                     const struct pcln_func_def *f,
+                                     const struct encoded *x, uint8_t *tree) {
+  if (f->n_inlines > INT16_MAX)
+    return pcln_encode_fault(e, PCLN_LIMIT, "limit-inlines", f,
+                             "more than 32767 inlined calls: the go1.18 layout "
+                             "counts them in 16 bits");
+  struct site *sites =
+      pcln_scratch_get(&e->order, f->n_inlines * sizeof *sites);
+  if (!sites)
+    return PCLN_NO_MEMORY;
+  for (uint32_t i = 0; i < f->n_inlines; i++) {
+    const struct pcln_inline_def *in = &f->inlines[i];
+    uint8_t *r = tree + (size_t)i * PCLN_GO118_INLINE_SIZE;
+    sites[i] = (struct site){.pc = in->parent_pc, .idx = i};
+    r[2] = in->func_id;
+    r[3] = 0;
+    pcln_put32(r + 12, pcln_encode_name(e, in->name), e->swap);
+    pcln_put32(r + 16, in->parent_pc, e->swap);
+  }
+  qsort(sites, f->n_inlines, sizeof *sites, site_by_pc);
+  // The file is numbered as in the encoded stream, not as in the model.
+  struct pcln_span files = {0}, parents = {0};
+  if (x->pcfile)
+    files = (struct pcln_span){.ptr = e->pctab.bytes + x->pcfile,
+                               .len = e->pctab.len - x->pcfile};
+  if (f->n_pcdata > PCLN_PCDATA_INLTREE)
+    parents = f->pcdata[PCLN_PCDATA_INLTREE];
+  put_values(e, f, sites, parents, tree, 0);
+  put_values(e, f, sites, files, tree, 4);
+  put_values(e, f, sites, f->pcln, tree, 8);
+  return PCLN_OK;
+}
+
+static void put_tree_120(struct pcln_encoder *e, const struct pcln_func_def *f,
+                         uint8_t *tree) {
+  for (uint32_t i = 0; i < f->n_inlines; i++) {
+    const struct pcln_inline_def *in = &f->inlines[i];
+    uint8_t *r = tree + (size_t)i * PCLN_GO120_INLINE_SIZE;
+    pcln_put32(r, 0, false);
+    r[0] = in->func_id;
+    pcln_put32(r + 4, pcln_encode_name(e, in->name), e->swap);
+    pcln_put32(r + 8, in->parent_pc, e->swap);
+    pcln_put32(r + 12, (uint32_t)in->start_line, e->swap);
+  }
+}
+
+static enum pcln_status add_inline_tree(struct pcln_encoder *e,
+                                        const struct pcln_func_def *f,
+                                        struct encoded *x) {
+  if (!f->n_inlines)
+    return PCLN_OK;
+  const size_t len = (size_t)f->n_inlines * e->inline_size;
+  uint8_t *tree = pcln_scratch_get(&e->tree, len);
+  if (!tree)
+    return PCLN_NO_MEMORY;
+  e->n_inlines += f->n_inlines;
+  if (e->o->layout == PCLN_GO_118) {
+    const enum pcln_status st = put_tree_118(e, f, x, tree);
+    if (st != PCLN_OK)
+      return st;
+  } else {
+    put_tree_120(e, f, tree);
+  }
+  return put_funcdata(e, x, PCLN_FUNCDATA_INLTREE, tree, len);
+}
+
+// --- Checkpoints ------------------------------------------------------------
+
+// Appends the entries of one stream at `out`; their number, 0 for a stream
+// that is short. The stream lies in pctab, so its end is its terminator.
+static uint32_t put_checkpoints(const struct pcln_encoder *e, uint32_t stream,
+                                uint8_t *out, bool *bad) {
+  const struct pcln_span s = {.ptr = e->pctab.bytes + stream,
+                              .len = e->pctab.len - stream};
+  struct pcln_pairs p = pcln_pairs_at(s, e->m->quantum);
+  uint32_t n_pairs = 0, n = 0;
+  uint32_t byte_off = 0;
+  int32_t before = -1; // value of the run before the pair at byte_off
+  while (pcln_pairs_next(&p)) {
+    if (n_pairs && n_pairs % CHECKPOINT_EVERY == 0) {
+      uint8_t *r = out + (size_t)n++ * PCLN_CHECKPOINT_ENTRY;
+      pcln_put32(r, p.lo, e->swap);
+      pcln_put32(r + 4, byte_off, e->swap);
+      pcln_put32(r + 8, (uint32_t)before, e->swap);
+    }
+    n_pairs++;
+    byte_off = (uint32_t)pcln_tell(&p.c);
+    before = p.value;
+  }
+  *bad = p.c.failed;
+  return n_pairs > CHECKPOINT_MIN ? n : 0;
+}
+
+// A stream that is long enough in bytes to have enough pairs.
+struct long_stream {
+  uint32_t off;     // in pctab
+  size_t max_pairs; // a pair is at least two bytes
+};
+
+static void note_long_stream(struct long_stream *list, uint32_t *n,
+                             uint32_t off, const struct pcln_span *s) {
+  if (!off || s->len / MIN_PAIR <= CHECKPOINT_MIN || *n == MAX_LONG_STREAMS)
+    return;
+  for (uint32_t i = 0; i < *n; i++)
+    if (list[i].off == off)
+      return;
+  list[(*n)++] =
+      (struct long_stream){.off = off, .max_pairs = s->len / MIN_PAIR};
+}
+
+static uint32_t long_streams(const struct pcln_encoder *e,
+                             const struct pcln_func_def *f,
+                             const struct encoded *x,
+                             struct long_stream *list) {
+  uint32_t n = 0;
+  note_long_stream(list, &n, x->pcsp, &f->pcsp);
+  note_long_stream(list, &n, x->pcfile, &f->pcfile);
+  note_long_stream(list, &n, x->pcln, &f->pcln);
+  for (uint32_t i = 0; i < x->n_pcdata; i++)
+    note_long_stream(list, &n, pcln_load32(x->pcdata + 4 * (size_t)i, e->swap),
+                     &f->pcdata[i]);
+  return n;
+}
+
+static enum pcln_status add_checkpoints(struct pcln_encoder *e,
+                                        const struct pcln_func_def *f,
+                                        struct encoded *x) {
+  struct long_stream list[MAX_LONG_STREAMS];
+  const uint32_t n_list = long_streams(e, f, x, list);
+  if (!n_list)
+    return PCLN_OK;
+  const size_t heads = 4 + (size_t)n_list * PCLN_CHECKPOINT_STREAM;
+  size_t room = heads;
+  for (uint32_t i = 0; i < n_list; i++)
+    room += (list[i].max_pairs / CHECKPOINT_EVERY + 1) * PCLN_CHECKPOINT_ENTRY;
+  uint8_t *bytes = pcln_scratch_get(&e->bytes, room);
+  if (!bytes)
+    return PCLN_NO_MEMORY;
+  uint32_t n_streams = 0, first = 0;
+  for (uint32_t i = 0; i < n_list; i++) {
+    uint8_t *entries = bytes + heads + (size_t)first * PCLN_CHECKPOINT_ENTRY;
+    bool bad;
+    const uint32_t n = put_checkpoints(e, list[i].off, entries, &bad);
+    if (bad)
+      return bad_stream(e, f);
+    if (!n)
+      continue;
+    uint8_t *head = bytes + 4 + (size_t)n_streams++ * PCLN_CHECKPOINT_STREAM;
+    pcln_put32(head, list[i].off, e->swap);
+    pcln_put32(head + 4, first, e->swap);
+    pcln_put32(head + 8, n, e->swap);
+    first += n;
+  }
+  if (!n_streams)
+    return PCLN_OK;
+  pcln_put32(bytes, n_streams, e->swap);
+  const size_t used = 4 + (size_t)n_streams * PCLN_CHECKPOINT_STREAM;
+  const size_t len = (size_t)first * PCLN_CHECKPOINT_ENTRY;
+  memmove(bytes + used, bytes + heads, len);
+  return put_funcdata(e, x, PCLN_FUNCDATA_CHECKPOINTS, bytes, used + len);
+}
+
+// --- The func record --------------------------------------------------------
+
+size_t pcln_encode_func_room(const struct pcln_encoder *e,
+                             const struct pcln_func_def *f) {
+  const size_t ours = PCLN_FUNCDATA_CHECKPOINTS + 1;
+  const size_t n_funcdata = f->n_funcdata > ours ? f->n_funcdata : ours;
+  return e->func_size + 4 * ((size_t)f->n_pcdata + n_funcdata);
+}
+
+static enum pcln_status add_streams(struct pcln_encoder *e,
+                                    const struct pcln_func_def *f,
+                                    struct encoded *x) {
+  enum pcln_status st = add_stream(e, f, f->pcsp, &x->pcsp);
+  if (st == PCLN_OK)
+    st = add_pcfile(e, f, x);
+  if (st == PCLN_OK)
+    st = add_stream(e, f, f->pcln, &x->pcln);
+  for (uint32_t i = 0; i < f->n_pcdata && st == PCLN_OK; i++) {
+    uint32_t off;
+    st = add_stream(e, f, f->pcdata[i], &off);
+    pcln_put32(x->pcdata + 4 * (size_t)i, off, e->swap);
+    if (off)
+      x->n_pcdata = i + 1;
+  }
+  return st;
+}
+
+enum pcln_status pcln_encode_func(struct pcln_encoder *e,
+                                  const struct pcln_func_def *f, uint8_t *rec,
+                                  size_t *len) {
+  struct encoded x;
+  memset(&x, 0, offsetof(struct encoded, funcdata));
+  x.pcdata = rec + e->func_size;
+  x.name = pcln_encode_name(e, f->name);
+  enum pcln_status st = add_streams(e, f, &x);
+  if (st == PCLN_OK)
+    st = add_inline_tree(e, f, &x);
+  if (st == PCLN_OK)
+    st = add_funcdata(e, f, &x);
+  if (st == PCLN_OK)
+    st = add_checkpoints(e, f, &x);
+  if (st != PCLN_OK)
+    return st;
+  const bool swap = e->swap;
+  pcln_put32(rec + PCLN_GO_FUNC_ENTRY_OFF, (uint32_t)(f->va - e->text_va),
+             swap);
+  pcln_put32(rec + PCLN_GO_FUNC_NAME_OFF, x.name, swap);
+  pcln_put32(rec + PCLN_GO_FUNC_ARGS, (uint32_t)f->args, swap);
+  pcln_put32(rec + PCLN_GO_FUNC_DEFERRETURN, f->deferreturn, swap);
+  pcln_put32(rec + PCLN_GO_FUNC_PCSP, x.pcsp, swap);
+  pcln_put32(rec + PCLN_GO_FUNC_PCFILE, x.pcfile, swap);
+  pcln_put32(rec + PCLN_GO_FUNC_PCLN, x.pcln, swap);
+  pcln_put32(rec + PCLN_GO_FUNC_NPCDATA, x.n_pcdata, swap);
+  pcln_put32(rec + PCLN_GO_FUNC_CU_OFFSET, x.cu_off, swap);
+  if (e->o->layout == PCLN_GO_120)
+    pcln_put32(rec + PCLN_GO120_FUNC_START_LINE, (uint32_t)f->start_line, swap);
+  uint8_t *tail = rec + e->func_size - 4;
+  tail[0] = f->func_id;
+  tail[1] = f->flags;
+  tail[2] = 0;
+  tail[3] = (uint8_t)x.n_funcdata;
+  uint8_t *funcdata = x.pcdata + 4 * (size_t)x.n_pcdata;
+  for (uint32_t i = 0; i < x.n_funcdata; i++)
+    pcln_put32(funcdata + 4 * (size_t)i, x.funcdata[i], swap);
+  *len = (size_t)(funcdata - rec) + 4 * (size_t)x.n_funcdata;
+  return e->names.status;
+}
