@@ -33,6 +33,7 @@ layer() {
     pclntab/cfi*.[ch])
     echo lookup ;;
   pclntab/module*.[ch] | pclntab/encode*.[ch] | pclntab/decode*.[ch] | \
+    pclntab/pool.[ch] | pclntab/pairs.h | \
     pclntab/parallel.[ch])
     echo model ;;
   pclntab/elf_*.[ch] | pclntab/src_*.[ch] | pclntab/dwarf_*.[ch] | \
