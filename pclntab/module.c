@@ -10,6 +10,7 @@
 #include "module.h"
 
 #include "bytes.h"
+#include "pairs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -280,4 +281,174 @@ enum pcln_status pcln_module_rule(struct pcln_module *m,
   *idx = (uint32_t)m->n_rules;
   m->rules[m->n_rules++] = *rule;
   return PCLN_OK;
+}
+
+// --- Comparing --------------------------------------------------------------
+
+static bool same_string(const char *a, const char *b) {
+  return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_bytes(struct pcln_span a, struct pcln_span b) {
+  return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+// Funcdata has no length of its own in a table, so that what was read back may
+// end in the padding before its neighbour.
+static bool same_payload(struct pcln_span a, struct pcln_span b) {
+  enum { MAX_PADDING = 7 };
+  if (a.len > b.len)
+    return same_payload(b, a);
+  if ((a.len == 0) != (b.len == 0) || b.len - a.len > MAX_PADDING)
+    return false;
+  for (size_t i = a.len; i < b.len; i++)
+    if (b.ptr[i])
+      return false;
+  return a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+// What a stream's value stands for, so that numbers which only order tells
+// apart can be compared: a file name, a rule, or null.
+typedef const void *(*meaning_fn)(const struct pcln_module *m,
+                                  const struct pcln_func_def *f, int32_t value);
+
+static const void *file_meaning(const struct pcln_module *m,
+                                const struct pcln_func_def *f, int32_t value) {
+  if (value < 0 || f->cu >= m->n_cus ||
+      (uint32_t)value >= m->cus[f->cu].n_files)
+    return NULL;
+  return m->cus[f->cu].files[value];
+}
+
+static const void *rule_meaning(const struct pcln_module *m,
+                                const struct pcln_func_def *f, int32_t value) {
+  (void)f;
+  return value < 0 || (size_t)value >= m->n_rules ? NULL : &m->rules[value];
+}
+
+static bool same_rule(const void *x, const void *y) {
+  const struct pcln_rule *a = x, *b = y;
+  return a == b ||
+         (a && b && a->cfa == b->cfa && a->fp == b->fp && a->ra == b->ra &&
+          a->reg == b->reg && a->cfa_off == b->cfa_off &&
+          a->fp_off == b->fp_off && a->ra_off == b->ra_off);
+}
+
+static bool same_file(const void *x, const void *y) {
+  return same_string(x, y);
+}
+
+// A stream of one of the two models.
+struct side {
+  const struct pcln_module *m;
+  const struct pcln_func_def *f;
+  struct pcln_span stream;
+};
+
+// A walk over a stream's runs by meaning; ends with null up to UINT32_MAX.
+struct meaning_walk {
+  const struct side *side;
+  struct pcln_pairs pairs;
+  uint32_t hi;
+  const void *meaning;
+};
+
+static void next_meaning(struct meaning_walk *w, meaning_fn meaning) {
+  const bool more = w->side->stream.ptr && pcln_pairs_next(&w->pairs);
+  w->hi = more ? w->pairs.hi : UINT32_MAX;
+  w->meaning = more ? meaning(w->side->m, w->side->f, w->pairs.value) : NULL;
+}
+
+// Whether two streams mean the same at each pc; null and no run are the same.
+static bool same_meaning(const struct side *a, const struct side *b,
+                         meaning_fn meaning,
+                         bool (*same)(const void *, const void *)) {
+  struct meaning_walk x = {.side = a,
+                           .pairs = pcln_pairs_at(a->stream, a->m->quantum)};
+  struct meaning_walk y = {.side = b,
+                           .pairs = pcln_pairs_at(b->stream, b->m->quantum)};
+  next_meaning(&x, meaning);
+  next_meaning(&y, meaning);
+  for (;;) {
+    if (!same(x.meaning, y.meaning))
+      return false;
+    if (x.hi == y.hi && x.hi == UINT32_MAX)
+      return true;
+    const bool step_x = x.hi <= y.hi, step_y = y.hi <= x.hi;
+    if (step_x)
+      next_meaning(&x, meaning);
+    if (step_y)
+      next_meaning(&y, meaning);
+  }
+}
+
+static struct pcln_span span_at(const struct pcln_span *spans, uint32_t n,
+                                uint32_t i) {
+  return i < n ? spans[i] : (struct pcln_span){0};
+}
+
+static bool same_streams(const struct pcln_module *a,
+                         const struct pcln_func_def *f,
+                         const struct pcln_module *b,
+                         const struct pcln_func_def *g) {
+  struct side x = {.m = a, .f = f, .stream = f->pcfile};
+  struct side y = {.m = b, .f = g, .stream = g->pcfile};
+  if (!same_bytes(f->pcsp, g->pcsp) || !same_bytes(f->pcln, g->pcln) ||
+      !same_meaning(&x, &y, file_meaning, same_file))
+    return false;
+  const uint32_t n = f->n_pcdata > g->n_pcdata ? f->n_pcdata : g->n_pcdata;
+  for (uint32_t i = 0; i < n; i++) {
+    x.stream = span_at(f->pcdata, f->n_pcdata, i);
+    y.stream = span_at(g->pcdata, g->n_pcdata, i);
+    if (i == PCLN_PCDATA_UNWIND ? !same_meaning(&x, &y, rule_meaning, same_rule)
+                                : !same_bytes(x.stream, y.stream))
+      return false;
+  }
+  return true;
+}
+
+static bool same_inlines(const struct pcln_func_def *f,
+                         const struct pcln_func_def *g) {
+  if (f->n_inlines != g->n_inlines)
+    return false;
+  for (uint32_t i = 0; i < f->n_inlines; i++) {
+    const struct pcln_inline_def *a = &f->inlines[i], *b = &g->inlines[i];
+    if (!same_string(a->name, b->name) || a->parent_pc != b->parent_pc ||
+        a->start_line != b->start_line || a->func_id != b->func_id)
+      return false;
+  }
+  return true;
+}
+
+static bool same_func(const struct pcln_module *a,
+                      const struct pcln_func_def *f,
+                      const struct pcln_module *b,
+                      const struct pcln_func_def *g) {
+  if (f->va != g->va || f->size != g->size || !same_string(f->name, g->name) ||
+      f->start_line != g->start_line || f->args != g->args ||
+      f->deferreturn != g->deferreturn || f->func_id != g->func_id ||
+      f->flags != g->flags)
+    return false;
+  const uint32_t n =
+      f->n_funcdata > g->n_funcdata ? f->n_funcdata : g->n_funcdata;
+  for (uint32_t i = 0; i < n; i++)
+    if (!same_payload(span_at(f->funcdata, f->n_funcdata, i),
+                      span_at(g->funcdata, g->n_funcdata, i)))
+      return false;
+  return same_streams(a, f, b, g) && same_inlines(f, g);
+}
+
+bool pcln_module_equal(const struct pcln_module *a,
+                       const struct pcln_module *b) {
+  if (a->ptr_size != b->ptr_size || a->quantum != b->quantum ||
+      a->big_endian != b->big_endian || a->machine != b->machine ||
+      a->stackmap_bits != b->stackmap_bits ||
+      a->build_id_len != b->build_id_len ||
+      memcmp(a->build_id, b->build_id, a->build_id_len) != 0 ||
+      a->n_funcs != b->n_funcs)
+    return false;
+  for (size_t i = 0; i < a->n_funcs; i++)
+    if (!same_func(a, &a->funcs[i], b, &b->funcs[i]))
+      return false;
+  return true;
 }

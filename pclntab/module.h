@@ -134,7 +134,11 @@ PCLN_MUST_CHECK enum pcln_status pcln_module_rule(struct pcln_module *m,
 // Gives the module `n` worker arenas (n >= 1), zeroed.
 PCLN_MUST_CHECK enum pcln_status pcln_module_workers(struct pcln_module *m,
                                                      size_t n);
-// Whether two models say the same (order of rules and units aside).
+// Whether two models say the same. Files and unwind rules are compared by what
+// they are, pc by pc, whatever the numbers of files, units and rules; all other
+// streams, and inline trees, byte for byte and in order. Absent and empty are
+// the same, and so is funcdata with up to 7 zero bytes more at its end, which
+// is what a table's padding leaves (tables store no lengths).
 bool pcln_module_equal(const struct pcln_module *a,
                        const struct pcln_module *b);
 
