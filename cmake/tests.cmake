@@ -68,7 +68,7 @@ add_test(NAME style/layering COMMAND ${PROJECT_SOURCE_DIR}/tests/layering.sh
 set_tests_properties(style/layering PROPERTIES LABELS style)
 
 pclntab_unit_test(module pclntab_model pclntab_lookup)
-pclntab_unit_test(elf_image pclntab_sources pclntab_lookup)
+pclntab_unit_test(elf_image pclntab_sources pclntab_model pclntab_lookup)
 pclntab_unit_test(crc32c pclntab_lookup)
 pclntab_unit_test(encode pclntab_model pclntab_lookup)
 pclntab_unit_test(decode pclntab_model pclntab_lookup)
