@@ -72,3 +72,14 @@ pclntab_unit_test(elf_image pclntab_sources pclntab_model pclntab_lookup)
 pclntab_unit_test(crc32c pclntab_lookup)
 pclntab_unit_test(encode pclntab_model pclntab_lookup)
 pclntab_unit_test(decode pclntab_model pclntab_lookup)
+
+# Small tables made by hand, for the reader's tests.
+add_library(test_tables OBJECT
+  tests/support/sample_table.c
+  tests/support/table_maker.c)
+target_link_libraries(test_tables PRIVATE pclntab_warnings
+                      PUBLIC pclntab_headers)
+target_include_directories(test_tables PUBLIC tests/support)
+pclntab_unit_test(lookup test_tables pclntab_lookup)
+pclntab_unit_test(pcvalue test_tables pclntab_lookup)
+pclntab_unit_test(frameinfo test_tables pclntab_lookup)
