@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The distinct unwind rules of the process, and the cache from pc to rule.
+//
+// All modules share one array of rules, found by content: programs differ in
+// their addresses, hardly in their frame layouts (a few thousand distinct rules
+// cover a large program with its libraries). So a rule fits in 16 bits, which
+// makes a converted .eh_frame row 6 bytes, and lets one 64-bit cache word name
+// a pc and its rule: a hit costs one load, one compare and the rule itself, and
+// touches no memory of the module.
+//
+// The cache is direct mapped and shared by all threads; writers overwrite each
+// other freely, since each word is right by itself.
+#include "internal.h"
+
+#include <string.h>
+
+enum { N_BUCKETS = 1 << 17 }; // twice the rules: probes stay short
+
+struct pcln_rule pclnrt_rules[PCLNRT_MAX_RULES];
+_Atomic uint64_t pclnrt_cache[1 << PCLNRT_CACHE_BITS];
+
+static _Atomic uint32_t buckets[N_BUCKETS]; // rule numbers; 0: empty
+static _Atomic uint32_t n_rules = 1;        // number 0 is no rule
+
+static uint32_t rule_hash(const struct pcln_rule *r) {
+  uint64_t half[2];
+  _Static_assert(sizeof half == sizeof *r, "a rule is hashed whole");
+  memcpy(half, r, sizeof half);
+  uint64_t h = half[0] * UINT64_C(0x9e3779b97f4a7c15);
+  h = (h ^ half[1] ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+  return (uint32_t)(h >> 40);
+}
+
+static bool rule_equal(const struct pcln_rule *a, const struct pcln_rule *b) {
+  return memcmp(a, b, sizeof *a) == 0;
+}
+
+// A fresh number, or 0 when all are taken.
+static uint32_t take_number(void) {
+  uint32_t n = atomic_load_explicit(&n_rules, memory_order_relaxed);
+  do {
+    if (n >= PCLNRT_MAX_RULES)
+      return 0;
+  } while (!atomic_compare_exchange_weak(&n_rules, &n, n + 1));
+  return n;
+}
+
+uint32_t pclnrt_rule_number(const struct pcln_rule *rule) {
+  uint32_t mine = 0;
+  uint32_t at = rule_hash(rule);
+  for (uint32_t i = 0; i < N_BUCKETS; i++, at++) {
+    _Atomic uint32_t *bucket = &buckets[at % N_BUCKETS];
+    uint32_t n = atomic_load_explicit(bucket, memory_order_acquire);
+    if (n == 0) {
+      if (!mine) {
+        mine = take_number();
+        if (!mine)
+          return 0;
+        pclnrt_rules[mine] = *rule;
+      }
+      // On failure n is what another thread, or the code that we interrupt,
+      // has put there. Should that be the same rule, our number is wasted.
+      if (atomic_compare_exchange_strong_explicit(
+              bucket, &n, mine, memory_order_release, memory_order_acquire))
+        return mine;
+    }
+    if (rule_equal(&pclnrt_rules[n], rule))
+      return n;
+  }
+  return 0;
+}

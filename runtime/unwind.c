@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The cursor: one step, one frame. And reading a stack that may lie.
+//
+// A step finds the rule for the pc, computes the canonical frame address, loads
+// the caller's pc and frame pointer, and checks that the frame lies above the
+// one before. The rule comes from the cache in the usual case, else from the
+// module's table or converted rows. Every other outcome is a reason to stop;
+// nothing is guessed.
+//
+// Stack memory. The cursor holds a range [lo, hi) that is known to be readable.
+// A load outside of it asks the kernel, page by page from there upward
+// (sys_linux.c). For the thread's own stack the answer is remembered, since
+// that stack stays as long as the thread: `own_lo` is how far down it is known
+// to be readable without a gap from its end. Its end is the end of the kernel's
+// argument area for the main thread; for others the thread control block, which
+// glibc and musl place above the first frame in the stack's own mapping. That a
+// range is the thread's stack is proved by its being readable without a gap up
+// to that end; guard pages are such gaps. Other stacks (sigaltstack,
+// coroutines) may be unmapped at any time and are asked about in each walk.
+//
+// A CFA must be above the frame's sp and, on the thread's own stack, below its
+// end. Only a signal frame leads to another stack, and so possibly downward;
+// their number is limited so that a forged one cannot make the walk endless.
+#include "internal.h"
+
+#include "context_x86_64.h"
+
+#include <stdint.h>
+
+enum {
+  FIRST_PROBE = 16, // pages
+  MAX_PROBE = 1024,
+  MAX_SIGNALS = 64,
+};
+// An address this far below the end of the main thread's stack is still that
+// stack: the kernel keeps at least 128 MiB free for it.
+static const uint64_t main_stack_max = UINT64_C(64) << 20;
+// How far below its control block a thread's sp is looked for.
+static const uint64_t thread_stack_max = UINT64_C(256) << 20;
+
+static uint64_t main_top;            // written at set-up
+static _Atomic uint64_t main_own_lo; // 0: nothing is known yet
+static _Thread_local _Atomic uint64_t thread_own_lo
+    __attribute__((tls_model("initial-exec"))); // else its first use allocates
+
+#define NO_SANITIZE                                                            \
+  __attribute__((no_sanitize("address", "undefined", "thread")))
+
+const char *pclnrt_stop_text(enum pclnrt_stop stop) {
+  switch (stop) {
+#define STOP_CASE(name, text)                                                  \
+  case name:                                                                   \
+    return text;
+    PCLNRT_STOP_LIST(STOP_CASE)
+#undef STOP_CASE
+  }
+  return "unknown reason";
+}
+
+void pclnrt_unwind_init(void) { main_top = pclnrt_sys_main_stack_end(); }
+
+// --- Stack memory ------------------------------------------------------------
+
+static _Atomic uint64_t *own_lo(const struct pclnrt_cursor *c) {
+  return c->top == main_top ? &main_own_lo : &thread_own_lo;
+}
+
+// Takes up the stack that sp is on. Afterwards [lo, hi) may be empty.
+static void enter_stack(struct pclnrt_cursor *c) {
+  const uint64_t sp = c->sp;
+  const uint64_t tcb = (uint64_t)__builtin_thread_pointer();
+  c->probe_pages = FIRST_PROBE;
+  c->lo = c->hi = 0;
+  if (sp < main_top && main_top - sp < main_stack_max)
+    c->top = main_top;
+  else if (sp < tcb && tcb - sp < thread_stack_max)
+    c->top = tcb;
+  else
+    c->top = 0;
+  if (!c->top)
+    return;
+  const uint64_t lo = atomic_load_explicit(own_lo(c), memory_order_relaxed);
+  if (lo && sp >= lo) {
+    c->lo = lo;
+    c->hi = c->top;
+  }
+}
+
+// Asks for the pages from `addr` on and adjusts [lo, hi). The kernel's answer
+// for the first 8 bytes of a page is that for the page.
+static void probe(struct pclnrt_cursor *c, uint64_t addr) {
+  uint64_t page = addr & -(uint64_t)PCLNRT_PAGE;
+  const uint64_t known =
+      c->top ? atomic_load_explicit(own_lo(c), memory_order_relaxed) : 0;
+  if (page != c->hi)
+    c->lo = page;
+  for (uint32_t i = 0; i < c->probe_pages; i++) {
+    if (c->top && page >= (known ? known : c->top)) {
+      page = c->top;
+      break;
+    }
+    if (!pclnrt_sys_readable(page))
+      break;
+    page += PCLNRT_PAGE;
+  }
+  c->hi = page;
+  if (c->probe_pages < MAX_PROBE)
+    c->probe_pages *= 2;
+  if (c->top && c->hi >= c->top && (!known || c->lo < known))
+    atomic_store_explicit(own_lo(c), c->lo, memory_order_relaxed);
+}
+
+static bool in_window(const struct pclnrt_cursor *c, uint64_t addr) {
+  return addr >= c->lo && addr < c->hi && c->hi - addr >= 8;
+}
+
+__attribute__((noinline)) static bool make_readable(struct pclnrt_cursor *c,
+                                                    uint64_t addr) {
+  if (c->vouched || addr > UINT64_MAX - 2 * PCLNRT_PAGE)
+    return false;
+  if (c->top && addr >= c->top)
+    return false; // beyond the thread's first frame
+  probe(c, addr);
+  if (addr >= c->lo && addr < c->hi && !in_window(c, addr))
+    probe(c, c->hi); // the word straddles two pages
+  return in_window(c, addr);
+}
+
+NO_SANITIZE static inline bool load(struct pclnrt_cursor *c, uint64_t addr,
+                                    uint64_t *out) {
+  if (__builtin_expect(!in_window(c, addr), 0) && !make_readable(c, addr))
+    return false;
+  // Frames of other functions: no object of C is there, hence volatile.
+  *out = *(const volatile uint64_t *)addr;
+  return true;
+}
+
+// --- Rules -------------------------------------------------------------------
+
+static void remember(const struct pclnrt_module *m, uint64_t key,
+                     uint32_t rule) {
+  const uint64_t word =
+      (uint64_t)m->number << 48 | (uint64_t)rule << 32 | (key - m->image.lo);
+  atomic_store_explicit(&pclnrt_cache[pclnrt_cache_slot(key)], word,
+                        memory_order_release);
+}
+
+// A cached rule of a module that may have been unloaded, or null.
+static const struct pcln_rule *cached_if_alive(uint64_t key, uint64_t word) {
+  const struct pclnrt_module *m = pclnrt_module_get((uint32_t)(word >> 48));
+  return m && m->image.lo + (uint32_t)word == key && pclnrt_module_alive(m, key)
+             ? &pclnrt_rules[word >> 32 & 0xffff]
+             : NULL;
+}
+
+// Cold: from the module's table or rows. *tmp holds a rule that got no number.
+__attribute__((noinline)) static const struct pcln_rule *
+find_rule_cold(uint64_t key, uint64_t word, struct pcln_rule *tmp) {
+  if (word >> 48) {
+    const struct pcln_rule *r = cached_if_alive(key, word);
+    if (r)
+      return r;
+  }
+  const struct pclnrt_module *m = pclnrt_module_find(key);
+  if (!m)
+    return NULL;
+  uint32_t number;
+  if (m->has_table) {
+    struct pcln_func f;
+    if (pcln_find_func(&m->table, key, &f) != PCLN_OK || f.hole ||
+        pcln_rule_at(&m->table, &f, key, tmp, NULL) != PCLN_OK)
+      return NULL;
+    // The number of pushed bytes is part of cfa_off by now.
+    if (tmp->cfa == PCLN_CFA_SP_DELTA)
+      tmp->cfa = PCLN_CFA_SP;
+    number = pclnrt_rule_number(tmp);
+    if (number == 0)
+      return tmp;
+  } else {
+    number = pclnrt_rows_find(&m->rows, (uint32_t)(key - m->image.lo));
+    if (number == 0)
+      return NULL;
+  }
+  remember(m, key, number);
+  return &pclnrt_rules[number];
+}
+
+static inline const struct pcln_rule *find_rule(uint64_t key,
+                                                struct pcln_rule *tmp) {
+  const uint64_t word = atomic_load_explicit(
+      &pclnrt_cache[pclnrt_cache_slot(key)], memory_order_acquire);
+  const uint64_t number = word >> 48;
+  const uint64_t base =
+      atomic_load_explicit(&pclnrt_base[number], memory_order_relaxed);
+  if (__builtin_expect(number && base + (uint32_t)word == key, 1))
+    return &pclnrt_rules[word >> 32 & 0xffff];
+  return find_rule_cold(key, word, tmp);
+}
+
+// The rule of the cursor's frame, or null. The trampoline that the kernel
+// returns to from a handler is entered at its first byte, so "minus one" may be
+// outside of it.
+static inline const struct pcln_rule *frame_rule(struct pclnrt_cursor *c,
+                                                 struct pcln_rule *tmp) {
+  const struct pcln_rule *r = find_rule(c->pc - !c->exact, tmp);
+  if (__builtin_expect(!r || r->cfa == PCLN_CFA_NONE, 0) && !c->exact) {
+    const struct pcln_rule *at = find_rule(c->pc, tmp);
+    if (at && (at->reg & PCLN_RULE_SIGNAL))
+      return at;
+    return r ? find_rule(c->pc - 1, tmp) : NULL;
+  }
+  return r;
+}
+
+// --- One step ----------------------------------------------------------------
+
+static bool stop(struct pclnrt_cursor *c, enum pclnrt_stop why) {
+  c->stop = (uint8_t)why;
+  return false;
+}
+
+static inline bool find_cfa(struct pclnrt_cursor *c, const struct pcln_rule *r,
+                            uint64_t *cfa) {
+  const uint64_t off = (uint64_t)(int64_t)r->cfa_off;
+  switch ((enum pcln_cfa_kind)r->cfa) {
+  case PCLN_CFA_SP:
+    *cfa = c->sp + off;
+    return true;
+  case PCLN_CFA_FP:
+  case PCLN_CFA_FP_DEREF:
+    if (c->fp_lost)
+      return stop(c, PCLNRT_LOST_FP);
+    *cfa = c->fp + off;
+    if (r->cfa == PCLN_CFA_FP || load(c, *cfa, cfa))
+      return true;
+    return stop(c, PCLNRT_STACK_UNREADABLE);
+  case PCLN_CFA_SP_DEREF:
+    return load(c, c->sp + off, cfa) || stop(c, PCLNRT_STACK_UNREADABLE);
+  case PCLN_CFA_REG:
+    if (!c->ucontext ||
+        !pclnrt_uc_dwarf(c->ucontext, r->reg & (PCLN_RULE_SIGNAL - 1u), cfa))
+      return stop(c, PCLNRT_NEEDS_REGISTER);
+    *cfa += off;
+    return true;
+  case PCLN_CFA_SP_DELTA:
+  case PCLN_CFA_NONE:
+    break;
+  }
+  return stop(c, PCLNRT_NOT_UNWINDABLE);
+}
+
+// Loads what a rule saved at `kind` + `off`.
+static inline bool saved(struct pclnrt_cursor *c, uint8_t kind, int32_t off,
+                         uint64_t cfa, uint64_t *out) {
+  uint64_t addr = (uint64_t)(int64_t)off;
+  if (kind == PCLN_SAVE_CFA)
+    addr += cfa;
+  else if (kind == PCLN_SAVE_SP)
+    addr += c->sp;
+  else if (c->fp_lost)
+    return stop(c, PCLNRT_LOST_FP);
+  else
+    addr += c->fp;
+  return load(c, addr, out) || stop(c, PCLNRT_STACK_UNREADABLE);
+}
+
+// A handler's caller was interrupted: its registers are in the signal frame.
+static bool cross_signal(struct pclnrt_cursor *c, uint64_t sigframe) {
+  if (++c->n_signals > MAX_SIGNALS)
+    return stop(c, PCLNRT_SIGNAL_LIMIT);
+  // Its first and last word stand for the context: it is smaller than a page.
+  uint64_t word;
+  const uint64_t uc = sigframe + PCLNRT_SIGFRAME_UCONTEXT;
+  const uint64_t end = uc + offsetof(ucontext_t, uc_mcontext) +
+                       sizeof(((ucontext_t *)0)->uc_mcontext.gregs) - 8;
+  if (!load(c, uc, &word) || !load(c, end, &word))
+    return stop(c, PCLNRT_STACK_UNREADABLE);
+  c->exact = true;
+  if (!c->vouched)
+    enter_stack(c);
+  return true;
+}
+
+// Makes the caller the cursor's frame.
+static inline bool advance(struct pclnrt_cursor *c, const struct pcln_rule *r) {
+  uint64_t cfa, ra, fp = c->fp;
+  bool fp_lost = c->fp_lost;
+  if (!find_cfa(c, r, &cfa))
+    return false;
+  const bool signal = r->reg & PCLN_RULE_SIGNAL;
+  if (__builtin_expect(cfa <= c->sp && !signal, 0))
+    return stop(c, PCLNRT_CFA_ORDER);
+  if (r->ra == PCLN_SAVE_UNDEFINED)
+    return stop(c, PCLNRT_OUTERMOST);
+  if (r->ra == PCLN_SAVE_SAME)
+    return stop(c, PCLNRT_NEEDS_REGISTER);
+  if (!saved(c, r->ra, r->ra_off, cfa, &ra))
+    return false;
+  if (r->fp == PCLN_SAVE_UNDEFINED) {
+    fp_lost = true;
+  } else if (r->fp != PCLN_SAVE_SAME) {
+    if (!saved(c, r->fp, r->fp_off, cfa, &fp))
+      return false;
+    fp_lost = false;
+  }
+  if (__builtin_expect(ra == 0, 0))
+    return stop(c, PCLNRT_OUTERMOST);
+  const uint64_t sigframe = c->sp;
+  c->pc = ra;
+  c->sp = cfa;
+  c->fp = fp;
+  c->fp_lost = fp_lost;
+  c->exact = false;
+  c->ucontext = NULL;
+  if (__builtin_expect(signal, 0)) {
+    // The context is read before enter_stack() forgets its stack.
+    c->ucontext = (const void *)(sigframe + PCLNRT_SIGFRAME_UCONTEXT);
+    return cross_signal(c, sigframe);
+  }
+  return true;
+}
+
+// Execution stands where no code is known. If the word at sp is a return
+// address into a known module, something called a bad pointer.
+static bool leave_bad_call(struct pclnrt_cursor *c) {
+  uint64_t ra;
+  if (!c->exact || !c->ucontext || pclnrt_module_find(c->pc) ||
+      !load(c, c->sp, &ra) || !pclnrt_module_find(ra - 1))
+    return stop(c, PCLNRT_NO_INFO);
+  c->pc = ra;
+  c->sp += PCLNRT_PUSHED_RA;
+  c->exact = false;
+  c->ucontext = NULL;
+  return true;
+}
+
+// To the caller; *signal: whether the frame left was a signal frame.
+static inline bool to_caller(struct pclnrt_cursor *c, bool *signal) {
+  struct pcln_rule tmp;
+  const struct pcln_rule *r = frame_rule(c, &tmp);
+  if (__builtin_expect(!r, 0))
+    return leave_bad_call(c);
+  *signal = r->reg & PCLN_RULE_SIGNAL;
+  return advance(c, r);
+}
+
+// --- The interface -----------------------------------------------------------
+
+void pclnrt_cursor_init(struct pclnrt_cursor *c, uint64_t pc, uint64_t sp,
+                        uint64_t fp) {
+  *c = (struct pclnrt_cursor){.pc = pc, .sp = sp, .fp = fp};
+  enter_stack(c);
+}
+
+void pclnrt_cursor_regs(struct pclnrt_cursor *c, uint64_t pc, uint64_t sp,
+                        uint64_t fp) {
+  pclnrt_cursor_init(c, pc, sp, fp);
+}
+
+void pclnrt_cursor_ucontext(struct pclnrt_cursor *c, const void *ucontext) {
+  pclnrt_cursor_init(c, pclnrt_uc_pc(ucontext), pclnrt_uc_sp(ucontext),
+                     pclnrt_uc_fp(ucontext));
+  c->ucontext = ucontext;
+  c->exact = true;
+}
+
+void pclnrt_cursor_stack(struct pclnrt_cursor *c, uint64_t lo, uint64_t hi) {
+  c->lo = lo;
+  c->hi = hi;
+  c->top = 0;
+  c->vouched = true;
+}
+
+bool pclnrt_step(struct pclnrt_cursor *c, struct pclnrt_frame *f) {
+  if (c->stop != PCLNRT_RUNNING)
+    return false;
+  *f = (struct pclnrt_frame){.pc = c->pc, .sp = c->sp, .exact = c->exact};
+  if (to_caller(c, &f->signal))
+    f->cfa = c->sp;
+  return true;
+}
+
+static size_t collect(struct pclnrt_cursor *c, uint64_t *restrict pcs,
+                      size_t n) {
+  size_t i = 0;
+  bool signal;
+  while (i < n) {
+    pcs[i++] = c->pc + c->exact;
+    if (!to_caller(c, &signal))
+      break;
+  }
+  return i;
+}
+
+size_t pclnrt_backtrace_from(uint64_t *pcs, size_t n, uint64_t pc, uint64_t sp,
+                             uint64_t fp) {
+  struct pclnrt_cursor c;
+  pclnrt_cursor_init(&c, pc, sp, fp);
+  return collect(&c, pcs, n);
+}
+
+size_t pclnrt_backtrace_ucontext(uint64_t *pcs, size_t n,
+                                 const void *ucontext) {
+  struct pclnrt_cursor c;
+  pclnrt_cursor_ucontext(&c, ucontext);
+  return collect(&c, pcs, n);
+}
