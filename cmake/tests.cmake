@@ -69,6 +69,7 @@ set_tests_properties(style/layering PROPERTIES LABELS style)
 
 pclntab_unit_test(module pclntab_model pclntab_lookup)
 pclntab_unit_test(elf_image pclntab_sources pclntab_model pclntab_lookup)
+pclntab_unit_test(elf_write pclntab_sources pclntab_model pclntab_lookup)
 pclntab_unit_test(crc32c pclntab_lookup)
 pclntab_unit_test(encode pclntab_model pclntab_lookup)
 pclntab_unit_test(decode pclntab_model pclntab_lookup)

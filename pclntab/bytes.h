@@ -84,6 +84,19 @@ static inline uint64_t pcln_load64(const uint8_t *p, bool swap) {
   return swap ? __builtin_bswap64(v) : v;
 }
 
+static inline void pcln_store16(uint8_t *p, uint16_t v, bool swap) {
+  v = swap ? __builtin_bswap16(v) : v;
+  memcpy(p, &v, sizeof v);
+}
+static inline void pcln_store32(uint8_t *p, uint32_t v, bool swap) {
+  v = swap ? __builtin_bswap32(v) : v;
+  memcpy(p, &v, sizeof v);
+}
+static inline void pcln_store64(uint8_t *p, uint64_t v, bool swap) {
+  v = swap ? __builtin_bswap64(v) : v;
+  memcpy(p, &v, sizeof v);
+}
+
 static inline uint8_t pcln_u8(struct pcln_cursor *c) {
   const uint8_t *p = pcln_take(c, 1);
   return p ? *p : 0;

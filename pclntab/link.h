@@ -8,6 +8,7 @@
 #include "sources.h"
 
 enum pcln_placement {
+  PCLN_PLACE_AUTO,     // embedded where a slot is reserved, else a sidecar
   PCLN_PLACE_EMBEDDED, // a segment of the file itself
   PCLN_PLACE_SIDECAR,  // FILE.pclntab beside it
   PCLN_PLACE_NONE,     // build and check the table, write nothing
@@ -57,6 +58,11 @@ void pcln_link_print_stats(const char *path, const struct pcln_link_stats *s);
 // A sink that prints to stderr as "PROGRAM: FILE: error: FUNC+0xOFF: TEXT
 // [fault]". `program` must outlive it.
 struct pcln_sink pcln_stderr_sink(const char *program);
+
+// What to do about a file without a slot.
+#define PCLN_NO_SLOT_TEXT                                                      \
+  "no program header is reserved for the table; link with the plugin, or ask " \
+  "for a sidecar file or move-phdrs"
 
 // --- elf_write.c ------------------------------------------------------------
 
