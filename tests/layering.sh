@@ -36,10 +36,12 @@ layer() {
     pclntab/pool.[ch] | pclntab/pairs.h | \
     pclntab/parallel.[ch])
     echo model ;;
+  pclntab/elf_plan.[ch] | pclntab/elf_slot.c | pclntab/elf_write.c | \
+    pclntab/link*.[ch])
+    echo link ;;
   pclntab/elf_*.[ch] | pclntab/src_*.[ch] | pclntab/dwarf_*.[ch] | \
     pclntab/sources.h)
     echo sources ;;
-  pclntab/link*.[ch]) echo link ;;
   pclntab/funcdata.h) echo funcdata ;;
   ld-plugin/*.c | ld-plugin/*.h) echo ld-plugin ;;
   ld-plugin/*.cc) echo gc-plugin ;;
