@@ -13,7 +13,12 @@
 #   path program cc flags linker
 #
 # Only what changed is built again: the work is done by ninja, from the file
-# that this script writes. PCLNTAB_REAL="lua" builds these programs alone.
+# that this script writes.
+#
+#   tests/real/build.sh BUILD --objects PROGRAM CC FLAGS
+#
+# compiles one set of objects, BUILD/real/obj/<program>-<cc>-<flags>/*.o, and
+# links nothing.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?build folder}" && pwd)
@@ -21,7 +26,12 @@ out=$build/real
 src=$out/src
 cache=${PCLNTAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pclntab}/sources
 plugin=${PCLNTAB_PLUGIN:-$build/pclntab-ld.so}
-programs=${PCLNTAB_REAL:-sqlite lua jsonnet}
+programs="sqlite lua jsonnet"
+objects_of=""
+if [ "${2-}" = --objects ]; then
+  programs=${3:?program}
+  objects_of=$programs-${4:?compiler}-${5:?flags}
+fi
 mkdir -p "$src"
 
 # --- Sources -------------------------------------------------------------------
@@ -135,8 +145,9 @@ matrix() { # program cc flags linkers...
 declare -A package=([sqlite]=sqlite3 [lua]=lua5.4 [jsonnet]=jsonnet)
 for p in $programs; do unpack "${package[$p]}"; done
 
-list=$out/list.new
-: >"$list"
+list=$(mktemp -p "$out")
+ninja_file=$(mktemp -p "$out" XXXXXX.ninja)
+trap 'rm -f "$list" "$ninja_file"' EXIT
 {
   cat <<'RULES'
 rule cc
@@ -158,6 +169,7 @@ RULES
       echo "  cc = $(compiler "$p" "$cc")"
       echo "  flags = $(flags_of "$flags") $(cflags_of "$p")"
     done
+    echo "build $p-$cc-$flags: phony$objs"
     for linker in $linkers; do
       exe=$p-$cc-$flags-$linker
       echo "build $exe: link$objs | $plugin"
@@ -168,10 +180,12 @@ RULES
       echo "$out/$exe $p $cc $flags $linker" >>"$list"
     done
   done < <(matrix)
-} >"$out/build.ninja"
+} >"$ninja_file"
 
 cd "$out"
 # Each finished step is one line, so that a long build shows that it moves.
-ninja -j "${PCLNTAB_JOBS:-$(nproc)}" ${PCLNTAB_NINJA_ARGS-} | cat
+ninja -f "$ninja_file" -j "${PCLNTAB_JOBS:-$(nproc)}" $objects_of | cat
+[ -z "$objects_of" ] || exit 0
+chmod 644 "$list"
 mv "$list" list
 echo "real programs: $(wc -l <list) in $out"

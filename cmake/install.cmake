@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What `cmake --install` puts where: the tools, the plugin in a folder that no
+# linker searches by itself, two libraries with their headers, and what CMake
+# and pkg-config need to find them.
+include(CMakePackageConfigHelpers)
+
+# libpclntab: reading tables (usable in signal handlers) and building them.
+add_library(pclntab STATIC
+  $<TARGET_OBJECTS:pclntab_lookup> $<TARGET_OBJECTS:pclntab_model>)
+target_link_libraries(pclntab PUBLIC Threads::Threads)
+target_include_directories(pclntab INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/pclntab>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/pclntab>)
+
+set(libraries pclntab pclnrt)
+set(tools pclntab-link pclntab-dump)
+set(headers pclntab/format.h pclntab/status.h pclntab/pclntab.h
+  pclntab/module.h runtime/pclnrt.h)
+
+install(TARGETS ${libraries} EXPORT pclntab-targets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS ${tools} DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS pclntab-ld LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/pclntab)
+install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pclntab)
+install(FILES docs/man/pclntab-link.1 docs/man/pclntab-dump.1
+  DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES README.md docs/architecture.md docs/format.md docs/messages.md
+  docs/runtime.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pclntab)
+install(EXPORT pclntab-targets NAMESPACE pclntab:: DESTINATION ${package_dir})
+configure_package_config_file(cmake/pclntab-config.cmake.in
+  pclntab-config.cmake INSTALL_DESTINATION ${package_dir}
+  PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_BINDIR)
+write_basic_package_version_file(pclntab-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES cmake/PclntabLink.cmake
+  ${PROJECT_BINARY_DIR}/pclntab-config.cmake
+  ${PROJECT_BINARY_DIR}/pclntab-config-version.cmake
+  DESTINATION ${package_dir})
+
+# pclntab_pc(<name> <requires> <description>): <name>.pc
+function(pclntab_pc PC_NAME PC_REQUIRES PC_DESCRIPTION)
+  configure_file(cmake/pclntab.pc.in ${PC_NAME}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${PC_NAME}.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+pclntab_pc(pclntab "" "Reads and builds program counter tables")
+pclntab_pc(pclnrt "" "Tracebacks of the running program from its table")
