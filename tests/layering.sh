@@ -145,11 +145,14 @@ done
 for o in $(find "$build" -path '*/CMakeFiles/pclnrt*.dir/runtime/*.o'); do
   imports "$o" "$memory|$stdio" "the runtime has neither heap nor stdio"
   case $(basename "$o") in
-  # Set-up, before any handler runs: the loader's list and the environment.
-  registry.c.o | ehframe.c.o | sys_linux.c.o | crash.c.o) ;;
+  # Set-up alone: the environment and the loader's list.
+  registry.c.o) imports "$o" "$locks" "a lock in the registry" ;;
+  sys_linux.c.o) ;;
   *) imports "$o" "$locks|$other" "the unwinder runs in signal handlers" ;;
   esac
+  runtime=$((${runtime:-0} + 1))
 done
+[ "${runtime:-0}" -gt 0 ] || fault "no object of the runtime found in $build"
 
 # --- What every file carries -------------------------------------------------
 
