@@ -84,3 +84,5 @@ target_include_directories(test_tables PUBLIC tests/support)
 pclntab_unit_test(lookup test_tables pclntab_lookup)
 pclntab_unit_test(pcvalue test_tables pclntab_lookup)
 pclntab_unit_test(frameinfo test_tables pclntab_lookup)
+pclntab_unit_test(dump pclntab_dump_objects pclntab_model pclntab_sources
+                  pclntab_lookup)

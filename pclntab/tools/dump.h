@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Private to pclntab-dump: what its files share. Each file does one job; main
+// and the options are in pclntab-dump.c.
+#ifndef PCLNTAB_TOOLS_DUMP_H
+#define PCLNTAB_TOOLS_DUMP_H
+
+#include "elf_image.h"
+#include "pclntab.h"
+
+// --- dump_options.c: the command line ---------------------------------------
+
+enum dump_action {
+  DUMP_NONE,
+  DUMP_HEADER,
+  DUMP_FUNCS,
+  DUMP_LINES,
+  DUMP_CALLS,
+  DUMP_UNWIND,
+  DUMP_STREAMS,
+  DUMP_ALL,
+  DUMP_RULES,
+  DUMP_STATS,
+  DUMP_LOOKUP,
+  DUMP_VERIFY,
+  DUMP_HELP,
+  DUMP_VERSION,
+};
+
+struct dump_options {
+  enum dump_action action;
+  const char *path;
+  const char *func; // name or glob; null: every function
+  bool json;
+  bool demangle;
+  // Of the lookup; each means what it means to addr2line.
+  bool functions, inlines, pretty, basenames, addresses;
+  bool return_addresses; // look up one byte before
+  char *const *addrs;    // from the command line; none: standard input
+  int n_addrs;
+};
+
+// Fills *o. False: `why` holds the complaint, one sentence.
+bool dump_options_parse(int argc, char *const *argv, struct dump_options *o,
+                        char *why, size_t why_len);
+// What --help prints.
+const char *dump_options_help(void);
+
+// --- dump_out.c: records, as text or JSON ------------------------------------
+
+// A buffered writer to a descriptor. A record is one line in either format. A
+// write that fails sets `error` (errno) and drops what follows.
+enum { DUMP_OUT_CAP = 1 << 16 };
+struct dump_out {
+  int fd;
+  bool json;
+  bool any;   // a record was begun
+  bool fresh; // an object was begun and has no member yet
+  int error;
+  size_t len;
+  char buf[DUMP_OUT_CAP];
+};
+
+void dump_out_init(struct dump_out *o, int fd, bool json);
+void dump_out_flush(struct dump_out *o);
+// What stands around the records in JSON; nothing in text.
+void dump_document_begin(struct dump_out *o, const char *action,
+                         const char *path);
+void dump_document_end(struct dump_out *o);
+
+// One record: begin, fields in order, end. In text a field is its value alone,
+// or `key=value` for the functions called dump_named_*.
+void dump_begin(struct dump_out *o, const char *kind);
+void dump_hex(struct dump_out *o, const char *key, uint64_t v);
+void dump_str(struct dump_out *o, const char *key, const char *s);
+void dump_num(struct dump_out *o, const char *key, int64_t v);
+void dump_named_hex(struct dump_out *o, const char *key, uint64_t v);
+void dump_named_str(struct dump_out *o, const char *key, const char *s);
+void dump_named_num(struct dump_out *o, const char *key, int64_t v);
+void dump_named_bool(struct dump_out *o, const char *key, bool v);
+// A number in hundredths.
+void dump_named_hundredths(struct dump_out *o, const char *key, uint64_t v);
+// `file:line`, or the two members "file" and "line"; a null file is `??`, and
+// null. The named form puts `at=` before it.
+void dump_position(struct dump_out *o, const char *file, int64_t line);
+void dump_named_position(struct dump_out *o, const char *file, int64_t line);
+void dump_end(struct dump_out *o);
+// A member whose value is an array of objects; JSON only.
+void dump_array_begin(struct dump_out *o, const char *key);
+void dump_element_begin(struct dump_out *o, bool first);
+void dump_element_end(struct dump_out *o);
+void dump_array_end(struct dump_out *o);
+
+// Free text, for the formats that are addr2line's. Control characters of a
+// name are written as \xHH.
+void dump_put(struct dump_out *o, const char *bytes, size_t len);
+void dump_put_name(struct dump_out *o, const char *name);
+void dump_put_num(struct dump_out *o, uint64_t v);
+void dump_put_hex(struct dump_out *o, uint64_t v, unsigned digits);
+
+// --- dump_names.c: demangling -----------------------------------------------
+
+// Names as they are shown. Cached by address, because a table stores each name
+// once. `demangle` is false: names are shown as they are.
+struct dump_names {
+  char *(*demangler)(const char *, char *, size_t *, int *);
+  struct dump_name_slot *slots;
+  size_t n_slots, n_used;
+};
+// PCLN_NOT_FOUND: this machine has no demangler.
+PCLN_MUST_CHECK enum pcln_status dump_names_init(struct dump_names *names,
+                                                 bool demangle);
+void dump_names_free(struct dump_names *names);
+// `name` demangled, or `name`. Lives as long as *names and `name` do.
+const char *dump_name(struct dump_names *names, const char *name);
+
+// --- dump_find.c, dump_go.c: the table in a file -----------------------------
+
+struct dump_file {
+  const char *path;
+  const char *where;    // e.g. "segment", "section .gopclntab", "sidecar"
+  struct pcln_elf *elf; // null: `path` is a bare table
+  char *sidecar;        // path of the file beside it that holds the table
+  uint8_t *mapped;      // a bare table or a sidecar
+  size_t mapped_len;
+  struct pcln_table table;
+};
+// Finds and opens the table of the file `path`. PCLN_NOT_FOUND: reported.
+PCLN_MUST_CHECK enum pcln_status dump_file_open(struct dump_file *f,
+                                                const char *path,
+                                                const struct pcln_sink *sink);
+void dump_file_close(struct dump_file *f);
+// What a Go binary tells of the table at address `va` outside of it.
+void dump_go_options(struct pcln_elf *elf, struct pcln_span table, uint64_t va,
+                     struct pcln_open_options *out);
+
+// --- dump_records.c, dump_stats.c, dump_lookup.c: the actions
+// -----------------
+
+struct dump {
+  const struct dump_options *options;
+  struct dump_file *file;
+  struct dump_names *names;
+  struct dump_out *out;
+  const struct pcln_sink *sink;
+};
+// Each returns PCLN_CORRUPT when it met a fault, which it reported; it goes on
+// behind it as far as it can.
+PCLN_MUST_CHECK enum pcln_status dump_header(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_functions(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_rules(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_stats(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_lookup(struct dump *d);
+// What stands behind the last slash.
+const char *dump_basename(const char *path);
+// Whether the filter --func lets `name` pass.
+bool dump_selects(struct dump *d, const char *name);
+
+#endif

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line of pclntab-dump. One action per run; what has no meaning
+// for the action is refused by name rather than ignored. The options of the
+// lookup have addr2line's names, so that a script can call either; that is why
+// the list of functions is --funcs and that of inlined calls is --calls.
+#include "dump.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { // getopt's values of options without a letter
+  OPT_JSON = 256,
+  OPT_FUNC,
+  OPT_RETURN,
+  OPT_ACTION, // + enum dump_action
+};
+
+#define ACTION(name, action)                                                   \
+  { name, no_argument, NULL, OPT_ACTION + (action) }
+static const struct option long_options[] = {
+    ACTION("header", DUMP_HEADER),
+    ACTION("funcs", DUMP_FUNCS),
+    ACTION("lines", DUMP_LINES),
+    ACTION("calls", DUMP_CALLS),
+    ACTION("unwind", DUMP_UNWIND),
+    ACTION("streams", DUMP_STREAMS),
+    ACTION("all", DUMP_ALL),
+    ACTION("rules", DUMP_RULES),
+    ACTION("stats", DUMP_STATS),
+    ACTION("lookup", DUMP_LOOKUP),
+    ACTION("verify", DUMP_VERIFY),
+    ACTION("help", DUMP_HELP),
+    ACTION("version", DUMP_VERSION),
+    {"json", no_argument, NULL, OPT_JSON},
+    {"func", required_argument, NULL, OPT_FUNC},
+    {"return-addresses", no_argument, NULL, OPT_RETURN},
+    {"exe", required_argument, NULL, 'e'},
+    {"functions", no_argument, NULL, 'f'},
+    {"inlines", no_argument, NULL, 'i'},
+    {"pretty-print", no_argument, NULL, 'p'},
+    {"basenames", no_argument, NULL, 's'},
+    {"demangle", no_argument, NULL, 'C'},
+    {"addresses", no_argument, NULL, 'a'},
+    {NULL, 0, NULL, 0},
+};
+#undef ACTION
+
+const char *dump_options_help(void) {
+  return "Usage: pclntab-dump ACTION [OPTION...] FILE [ADDRESS...]\n"
+         "\n"
+         "Prints the pclntab of FILE: a program or shared object that has one,"
+         " a sidecar\nor bare table, or a Go program.\n"
+         "\n"
+         "Actions:\n"
+         "  --header              what the table says of itself\n"
+         "  --funcs               functions and the holes between them\n"
+         "  --lines               file and line of every pc\n"
+         "  --calls               inlined calls and where they stand\n"
+         "  --unwind              unwind rule of every pc\n"
+         "  --streams             every pc-value stream, run by run\n"
+         "  --all                 all of the above but --streams\n"
+         "  --rules               the distinct unwind rules\n"
+         "  --stats               bytes of each component, and coverage\n"
+         "  --lookup              file and line of each ADDRESS, or of those on"
+         " standard\n"
+         "                        input; the action when ADDRESS or -e is given"
+         "\n"
+         "  --verify              check the whole table\n"
+         "  --help                this text\n"
+         "  --version             version of this program\n"
+         "\n"
+         "Options:\n"
+         "  --json                records as one JSON document\n"
+         "  --func=GLOB           only functions whose name matches\n"
+         "  -C, --demangle        show C++ names as in the source\n"
+         "  -s, --basenames       show file names without their directories\n"
+         "  -e, --exe=FILE        the file, as for addr2line\n"
+         "  -f, --functions       lookup: also the function\n"
+         "  -i, --inlines         lookup: also the callers of an inlined call\n"
+         "  -p, --pretty-print    lookup: one line per call\n"
+         "  -a, --addresses       lookup: also the address\n"
+         "  --return-addresses    lookup: one byte before each address\n"
+         "\n"
+         "Exit status: 0 done and sound, 1 ran and found faults, 2 could not "
+         "run.\n";
+}
+
+static bool complain(char *why, size_t why_len, const char *text,
+                     const char *detail) {
+  snprintf(why, why_len, "%s%s", text, detail);
+  return false;
+}
+
+// The option that getopt stopped at, as the user wrote it.
+static bool complain_option(char *why, size_t why_len, const char *text,
+                            char *const *argv) {
+  const char letter[] = {'-', (char)optopt, 0};
+  const bool is_letter = optopt > 0 && optopt < 128;
+  return complain(why, why_len, text, is_letter ? letter : argv[optind - 1]);
+}
+
+static const char *action_name(enum dump_action action) {
+  for (const struct option *l = long_options; l->name; l++)
+    if (l->val == OPT_ACTION + (int)action)
+      return l->name;
+  return "";
+}
+
+// Takes an option that is no action. False: there is no such option.
+static bool take(struct dump_options *o, int c) {
+  switch (c) {
+  case OPT_JSON:
+    o->json = true;
+    return true;
+  case OPT_FUNC:
+    o->func = optarg;
+    return true;
+  case OPT_RETURN:
+    o->return_addresses = true;
+    return true;
+  case 'e':
+    o->path = optarg;
+    return true;
+  case 'f':
+    o->functions = true;
+    return true;
+  case 'i':
+    o->inlines = true;
+    return true;
+  case 'p':
+    o->pretty = true;
+    return true;
+  case 's':
+    o->basenames = true;
+    return true;
+  case 'C':
+    o->demangle = true;
+    return true;
+  case 'a':
+    o->addresses = true;
+    return true;
+  default:
+    return false;
+  }
+}
+
+// Whether every option that was given has a meaning with the action.
+static bool check_meaning(const struct dump_options *o, char *why,
+                          size_t why_len) {
+  const bool lookup = o->action == DUMP_LOOKUP;
+  const bool per_func = o->action >= DUMP_FUNCS && o->action <= DUMP_ALL;
+  const bool names = per_func || lookup;
+  const struct {
+    const char *option;
+    bool given, allowed;
+  } uses[] = {
+      {"--func", o->func, per_func},
+      {"-C", o->demangle, names},
+      {"-s", o->basenames, names},
+      {"-f", o->functions, lookup && !o->json},
+      {"-i", o->inlines, lookup && !o->json},
+      {"-p", o->pretty, lookup && !o->json},
+      {"-a", o->addresses, lookup && !o->json},
+      {"--return-addresses", o->return_addresses, lookup},
+      {"an ADDRESS", o->n_addrs > 0, lookup},
+  };
+  for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+    if (uses[i].given && !uses[i].allowed) {
+      snprintf(why, why_len, "%s has no meaning with --%s%s", uses[i].option,
+               action_name(o->action), lookup && o->json ? " --json" : "");
+      return false;
+    }
+  return true;
+}
+
+bool dump_options_parse(int argc, char *const *argv, struct dump_options *o,
+                        char *why, size_t why_len) {
+  *o = (struct dump_options){.action = DUMP_NONE};
+  opterr = 0;
+  optind = 0; // glibc: also forgets a scan before this one
+  int c;
+  while ((c = getopt_long(argc, argv, ":e:fipsCa", long_options, NULL)) != -1) {
+    if (c == ':')
+      return complain_option(why, why_len, "no argument for ", argv);
+    if (c < OPT_ACTION) {
+      if (!take(o, c))
+        return complain_option(why, why_len, "unknown option ", argv);
+      continue;
+    }
+    if (o->action != DUMP_NONE && (int)o->action != c - OPT_ACTION)
+      return complain(why, why_len, "more than one action: --",
+                      action_name((enum dump_action)(c - OPT_ACTION)));
+    o->action = (enum dump_action)(c - OPT_ACTION);
+  }
+  if (o->action == DUMP_HELP || o->action == DUMP_VERSION)
+    return true;
+  const bool by_e = o->path;
+  if (!by_e && optind < argc)
+    o->path = argv[optind++];
+  o->addrs = argv + optind;
+  o->n_addrs = argc - optind;
+  if (o->action == DUMP_NONE && (by_e || o->n_addrs > 0))
+    o->action = DUMP_LOOKUP;
+  if (o->action == DUMP_NONE)
+    return complain(why, why_len, "no action; --help lists them", "");
+  if (!o->path)
+    return complain(why, why_len, "no file", "");
+  return check_meaning(o, why, why_len);
+}

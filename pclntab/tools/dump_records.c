@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Prints the table function by function: positions, inlined calls, unwind
+// rules, streams. Each record is independent of the one before it, with
+// absolute addresses, so that grep and diff are of use.
+//
+// Positions are three streams (file, line, inline index) that are walked side
+// by side once; nothing is looked up by pc, so the cost is that of decoding.
+#include "dump.h"
+
+#include "table.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+// --- Several streams side by side -------------------------------------------
+
+enum { WALK_MAX = 3 };
+struct walk {
+  struct pcln_run_iter it[WALK_MAX];
+  struct pcln_run run[WALK_MAX];
+  bool live[WALK_MAX];
+  unsigned n;
+  uint32_t pos, end; // bytes from the function's entry
+};
+
+struct walk_row { // the values hold for lo <= pc - entry < hi
+  uint32_t lo, hi;
+  int32_t value[WALK_MAX];
+};
+
+static void walk_begin(struct walk *w, const struct pcln_table *t,
+                       const struct pcln_func *f, const uint32_t *streams,
+                       unsigned n) {
+  w->n = n;
+  w->pos = 0;
+  w->end = (uint32_t)(f->end - f->entry);
+  for (unsigned i = 0; i < n; i++) {
+    pcln_runs_begin(t, streams[i], &w->it[i]);
+    w->run[i] = (struct pcln_run){0, 0, -1};
+    w->live[i] = streams[i] != 0;
+  }
+}
+
+// The next row in which no value changes. A stream that is absent or has ended
+// says -1.
+static bool walk_next(struct walk *w, struct walk_row *row) {
+  if (w->pos >= w->end)
+    return false;
+  row->lo = w->pos;
+  row->hi = w->end;
+  for (unsigned i = 0; i < w->n; i++) {
+    while (w->live[i] && w->run[i].hi <= w->pos)
+      w->live[i] = pcln_runs_next(&w->it[i], &w->run[i]);
+    row->value[i] = w->live[i] ? w->run[i].value : -1;
+    if (w->live[i] && w->run[i].hi < row->hi)
+      row->hi = w->run[i].hi;
+  }
+  w->pos = row->hi;
+  return true;
+}
+
+// --- Helpers ----------------------------------------------------------------
+
+bool dump_selects(struct dump *d, const char *name) {
+  const char *glob = d->options->func;
+  if (!glob)
+    return true;
+  const char *shown = dump_name(d->names, name);
+  return strcmp(glob, name) == 0 || fnmatch(glob, name, 0) == 0 ||
+         (shown != name &&
+          (strcmp(glob, shown) == 0 || fnmatch(glob, shown, 0) == 0));
+}
+
+static const char *shown_file(const struct dump *d, const struct pcln_func *f,
+                              int32_t file) {
+  const char *name = pcln_file_name(&d->file->table, f, file);
+  return name && d->options->basenames ? dump_basename(name) : name;
+}
+
+const char *dump_basename(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+// A stream or record that the reader refused.
+static enum pcln_status fault(const struct dump *d, const struct pcln_func *f,
+                              const char *region) {
+  pcln_say(d->sink,
+           &(struct pcln_report){
+               .severity = PCLN_ERROR,
+               .fault = "record-unreadable",
+               .file = d->file->path,
+               .func = f->name,
+               .region = region,
+               .text = "cannot be decoded; --verify says what is wrong"});
+  return PCLN_CORRUPT;
+}
+
+static enum pcln_status walk_status(const struct dump *d, const struct walk *w,
+                                    const struct pcln_func *f) {
+  for (unsigned i = 0; i < w->n; i++)
+    if (w->it[i].status != PCLN_OK)
+      return fault(d, f, "pctab");
+  return PCLN_OK;
+}
+
+static enum pcln_status worse(enum pcln_status a, enum pcln_status b) {
+  return a != PCLN_OK ? a : b;
+}
+
+// --- Header -----------------------------------------------------------------
+
+static void header_span(struct dump_out *o, const struct pcln_span *blob,
+                        const char *name, const struct pcln_span *part) {
+  if (!part->ptr)
+    return;
+  dump_begin(o, "part");
+  dump_str(o, "name", name);
+  if (part->ptr >= blob->ptr && part->ptr <= blob->ptr + blob->len)
+    dump_named_hex(o, "offset", (uint64_t)(part->ptr - blob->ptr));
+  dump_named_num(o, "bytes", (int64_t)part->len);
+  dump_end(o);
+}
+
+static void header_build_id(struct dump_out *o, const struct pcln_span *id) {
+  char text[2 * PCLN_BUILD_ID_MAX + 1] = "";
+  for (size_t i = 0; i < id->len && i < PCLN_BUILD_ID_MAX; i++)
+    snprintf(text + 2 * i, 3, "%02x", id->ptr[i]);
+  if (id->len)
+    dump_named_str(o, "build_id", text);
+}
+
+static const char *layout_name(enum pcln_layout layout) {
+  static const char *const names[] = {[PCLN_GO_12] = "go1.2",
+                                      [PCLN_GO_116] = "go1.16",
+                                      [PCLN_GO_118] = "go1.18",
+                                      [PCLN_GO_120] = "go1.20"};
+  return names[layout];
+}
+
+enum pcln_status dump_header(struct dump *d) {
+  const struct pcln_table *t = &d->file->table;
+  struct dump_out *o = d->out;
+  dump_begin(o, "table");
+  dump_named_str(o, "found_in", d->file->where);
+  dump_named_str(o, "layout", layout_name(t->layout));
+  dump_named_bool(o, "module_header", t->ours);
+  dump_named_num(o, "pointer_size", t->ptr_size);
+  dump_named_num(o, "quantum", t->quantum);
+  dump_named_bool(o, "byte_order_swapped", t->swap);
+  dump_named_num(o, "functions", t->n_funcs);
+  dump_named_hex(o, "text_start", t->text_start);
+  dump_named_hex(o, "text_bytes", t->text_len);
+  if (t->ours) {
+    dump_named_hex(o, "header_va", t->header_va);
+    dump_named_num(o, "machine", t->machine);
+    dump_named_hex(o, "flags", t->flags);
+    dump_named_num(o, "stackmap_bits", t->stackmap_bits);
+    header_build_id(o, &t->build_id);
+  }
+  dump_end(o);
+  const struct {
+    const char *name;
+    const struct pcln_span *span;
+  } parts[] = {
+      {"blob", &t->blob},         {"pclntab", &t->pclntab},
+      {"funcnametab", &t->names}, {"cutab", &t->cutab},
+      {"filetab", &t->files},     {"pctab", &t->pctab},
+      {"functab", &t->functab},   {"funcdata", &t->funcdata},
+      {"rules", &t->rules},       {"findfunctab", &t->findfunctab},
+  };
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    header_span(o, &t->blob, parts[i].name, parts[i].span);
+  return PCLN_OK;
+}
+
+// --- One function -----------------------------------------------------------
+
+static void func_record(struct dump *d, const struct pcln_func *f) {
+  struct dump_out *o = d->out;
+  dump_begin(o, f->hole ? "hole" : "func");
+  dump_hex(o, "lo", f->entry);
+  dump_hex(o, "hi", f->end);
+  if (!f->hole) {
+    dump_str(o, "name", dump_name(d->names, f->name));
+    if (f->start_line)
+      dump_named_num(o, "start_line", f->start_line);
+    if (f->args != PCLN_ARGS_UNKNOWN)
+      dump_named_num(o, "args", f->args);
+    if (f->deferreturn)
+      dump_named_hex(o, "deferreturn", f->deferreturn);
+    if (f->func_id)
+      dump_named_num(o, "func_id", f->func_id);
+    if (f->flags)
+      dump_named_hex(o, "flags", f->flags);
+  }
+  dump_end(o);
+}
+
+static enum pcln_status func_lines(struct dump *d, const struct pcln_func *f) {
+  const struct pcln_table *t = &d->file->table;
+  const uint32_t streams[] = {f->pcfile, f->pcln,
+                              pcln_pcdata_stream(t, f, PCLN_PCDATA_INLTREE)};
+  struct walk w;
+  walk_begin(&w, t, f, streams, 3);
+  int32_t last = -1;
+  const char *file = NULL;
+  for (struct walk_row row; walk_next(&w, &row);) {
+    if (row.value[0] < 0 && row.value[1] < 0)
+      continue;
+    if (row.value[0] != last)
+      file = shown_file(d, f, row.value[0]);
+    last = row.value[0];
+    dump_begin(d->out, "line");
+    dump_hex(d->out, "lo", f->entry + row.lo);
+    dump_hex(d->out, "hi", f->entry + row.hi);
+    dump_position(d->out, file, row.value[1] > 0 ? row.value[1] : 0);
+    if (row.value[2] >= 0)
+      dump_named_num(d->out, "call", row.value[2]);
+    dump_end(d->out);
+  }
+  return walk_status(d, &w, f);
+}
+
+// --- Inlined calls ----------------------------------------------------------
+
+static int32_t value_at(const struct pcln_table *t, const struct pcln_func *f,
+                        uint32_t stream, uint32_t pc_off) {
+  struct pcln_run run;
+  const uint64_t pc = f->entry + pc_off;
+  return stream && pcln_stream_find(t, f, stream, pc, &run) == PCLN_OK
+             ? run.value
+             : -1;
+}
+
+// The index of the last call: streams refer to all of them, also past the
+// function's last byte, where the positions of calls stand.
+static int32_t last_call(const struct pcln_table *t, uint32_t stream) {
+  struct pcln_run_iter it;
+  int32_t last = -1;
+  pcln_runs_begin(t, stream, &it);
+  for (struct pcln_run run; pcln_runs_next(&it, &run);)
+    if (run.value > last)
+      last = run.value;
+  return last;
+}
+
+static enum pcln_status call_records(struct dump *d, const struct pcln_func *f,
+                                     uint32_t stream) {
+  const struct pcln_table *t = &d->file->table;
+  const int32_t last = last_call(t, stream);
+  for (int32_t i = 0; i <= last; i++) {
+    struct pcln_inline call;
+    const enum pcln_status status = pcln_inline_at(t, f, (uint32_t)i, &call);
+    const char *name =
+        status == PCLN_OK ? pcln_name_at(t, call.name_off) : NULL;
+    if (!name)
+      return fault(d, f, "funcdata");
+    const int32_t line = value_at(t, f, f->pcln, call.parent_pc);
+    const int32_t file = value_at(t, f, f->pcfile, call.parent_pc);
+    dump_begin(d->out, "call");
+    dump_num(d->out, "index", i);
+    dump_str(d->out, "name", dump_name(d->names, name));
+    dump_named_position(d->out, shown_file(d, f, file), line > 0 ? line : 0);
+    dump_named_num(d->out, "parent", value_at(t, f, stream, call.parent_pc));
+    dump_named_num(d->out, "parent_pc", call.parent_pc);
+    if (call.start_line)
+      dump_named_num(d->out, "start_line", call.start_line);
+    dump_end(d->out);
+  }
+  return PCLN_OK;
+}
+
+static enum pcln_status func_calls(struct dump *d, const struct pcln_func *f) {
+  const struct pcln_table *t = &d->file->table;
+  const uint32_t stream = pcln_pcdata_stream(t, f, PCLN_PCDATA_INLTREE);
+  if (!stream || !t->funcdata.ptr)
+    return PCLN_OK; // nothing inlined, or no tree to name it
+  const enum pcln_status status = call_records(d, f, stream);
+  struct walk w;
+  walk_begin(&w, t, f, &stream, 1);
+  for (struct walk_row row; walk_next(&w, &row);) {
+    if (row.value[0] < 0)
+      continue;
+    dump_begin(d->out, "body");
+    dump_hex(d->out, "lo", f->entry + row.lo);
+    dump_hex(d->out, "hi", f->entry + row.hi);
+    dump_named_num(d->out, "call", row.value[0]);
+    dump_end(d->out);
+  }
+  return worse(status, walk_status(d, &w, f));
+}
+
+// --- Unwind rules -----------------------------------------------------------
+
+static const char *place(char *buf, size_t len, const char *base, int32_t off,
+                         bool deref) {
+  char offset[16] = "";
+  if (off)
+    snprintf(offset, sizeof offset, "%+d", off);
+  snprintf(buf, len, deref ? "[%s%s]" : "%s%s", base, offset);
+  return buf;
+}
+
+static const char *cfa_text(char *buf, size_t len, const struct pcln_rule *r) {
+  char reg[16];
+  switch (r->cfa) {
+  case PCLN_CFA_NONE:
+    return "none";
+  case PCLN_CFA_SP_DELTA:
+  case PCLN_CFA_SP:
+    return place(buf, len, "sp", r->cfa_off, false);
+  case PCLN_CFA_FP:
+    return place(buf, len, "fp", r->cfa_off, false);
+  case PCLN_CFA_REG:
+    snprintf(reg, sizeof reg, "reg%u", r->reg & ~(unsigned)PCLN_RULE_SIGNAL);
+    return place(buf, len, reg, r->cfa_off, false);
+  case PCLN_CFA_SP_DEREF:
+    return place(buf, len, "sp", r->cfa_off, true);
+  case PCLN_CFA_FP_DEREF:
+    return place(buf, len, "fp", r->cfa_off, true);
+  default:
+    return "unknown";
+  }
+}
+
+static const char *save_text(char *buf, size_t len, uint8_t kind, int32_t off,
+                             const char *same) {
+  switch (kind) {
+  case PCLN_SAVE_SAME:
+    return same;
+  case PCLN_SAVE_CFA:
+    return place(buf, len, "cfa", off, true);
+  case PCLN_SAVE_SP:
+    return place(buf, len, "sp", off, true);
+  case PCLN_SAVE_FP:
+    return place(buf, len, "fp", off, true);
+  case PCLN_SAVE_UNDEFINED:
+    return "undefined";
+  default:
+    return "unknown";
+  }
+}
+
+static void rule_fields(struct dump_out *o, const struct pcln_rule *r) {
+  char buf[40];
+  dump_named_str(o, "cfa", cfa_text(buf, sizeof buf, r));
+  if (r->cfa == PCLN_CFA_NONE)
+    return;
+  dump_named_str(o, "fp", save_text(buf, sizeof buf, r->fp, r->fp_off, "same"));
+  dump_named_str(o, "ra", save_text(buf, sizeof buf, r->ra, r->ra_off, "lr"));
+  if (r->reg & PCLN_RULE_SIGNAL)
+    dump_named_bool(o, "signal", true);
+}
+
+static enum pcln_status func_unwind(struct dump *d, const struct pcln_func *f) {
+  for (uint64_t pc = f->entry; pc < f->end;) {
+    struct pcln_rule rule;
+    struct pcln_run range = {0, 0, 0};
+    const enum pcln_status status =
+        pcln_rule_at(&d->file->table, f, pc, &rule, &range);
+    if (status == PCLN_NOT_FOUND)
+      return PCLN_OK; // nothing is said from here on
+    if (status != PCLN_OK || range.hi <= pc - f->entry)
+      return fault(d, f, "pctab");
+    const uint64_t hi = f->entry + range.hi;
+    dump_begin(d->out, "rule");
+    dump_hex(d->out, "lo", pc);
+    dump_hex(d->out, "hi", hi < f->end ? hi : f->end);
+    rule_fields(d->out, &rule);
+    dump_end(d->out);
+    pc = hi;
+  }
+  return PCLN_OK;
+}
+
+enum pcln_status dump_rules(struct dump *d) {
+  struct pcln_rule rule;
+  enum pcln_status status = PCLN_OK;
+  for (uint32_t i = 0; status == PCLN_OK; i++) {
+    status = pcln_rule_get(&d->file->table, i, &rule);
+    if (status != PCLN_OK)
+      break;
+    dump_begin(d->out, "rule");
+    dump_num(d->out, "index", i);
+    if (rule.cfa == PCLN_CFA_SP_DELTA)
+      dump_named_bool(d->out, "pcsp", true);
+    rule_fields(d->out, &rule);
+    dump_end(d->out);
+  }
+  return status == PCLN_NOT_FOUND ? PCLN_OK : status;
+}
+
+// --- Streams ----------------------------------------------------------------
+
+static enum pcln_status stream_records(struct dump *d,
+                                       const struct pcln_func *f,
+                                       const char *name, uint32_t stream) {
+  struct pcln_run_iter it;
+  if (!stream)
+    return PCLN_OK;
+  dump_begin(d->out, "stream");
+  dump_str(d->out, "name", name);
+  dump_named_hex(d->out, "offset", stream);
+  dump_end(d->out);
+  pcln_runs_begin(&d->file->table, stream, &it);
+  for (struct pcln_run run; pcln_runs_next(&it, &run);) {
+    dump_begin(d->out, "run");
+    dump_str(d->out, "stream", name);
+    dump_num(d->out, "lo", run.lo);
+    dump_num(d->out, "hi", run.hi);
+    dump_num(d->out, "value", run.value);
+    dump_end(d->out);
+  }
+  return it.status == PCLN_OK ? PCLN_OK : fault(d, f, "pctab");
+}
+
+static enum pcln_status func_streams(struct dump *d,
+                                     const struct pcln_func *f) {
+  enum pcln_status status = stream_records(d, f, "pcsp", f->pcsp);
+  status = worse(status, stream_records(d, f, "pcfile", f->pcfile));
+  status = worse(status, stream_records(d, f, "pcln", f->pcln));
+  for (uint32_t i = 0; i < f->n_pcdata; i++) {
+    char name[24];
+    snprintf(name, sizeof name, "pcdata%u", i);
+    const uint32_t stream = pcln_pcdata_stream(&d->file->table, f, i);
+    status = worse(status, stream_records(d, f, name, stream));
+  }
+  return status;
+}
+
+// --- All functions ----------------------------------------------------------
+
+static enum pcln_status one_function(struct dump *d,
+                                     const struct pcln_func *f) {
+  const enum dump_action a = d->options->action;
+  enum pcln_status status = PCLN_OK;
+  func_record(d, f);
+  if (f->hole)
+    return PCLN_OK;
+  if (a == DUMP_LINES || a == DUMP_ALL)
+    status = worse(status, func_lines(d, f));
+  if (a == DUMP_CALLS || a == DUMP_ALL)
+    status = worse(status, func_calls(d, f));
+  if (a == DUMP_UNWIND || a == DUMP_ALL)
+    status = worse(status, func_unwind(d, f));
+  if (a == DUMP_STREAMS)
+    status = worse(status, func_streams(d, f));
+  return status;
+}
+
+enum pcln_status dump_functions(struct dump *d) {
+  const struct pcln_table *t = &d->file->table;
+  enum pcln_status worst = PCLN_OK;
+  for (uint32_t i = 0; i < t->n_funcs && !d->out->error; i++) {
+    struct pcln_func f;
+    const enum pcln_status status = pcln_func_at(t, i, &f);
+    if (status != PCLN_OK) {
+      f = (struct pcln_func){.name = NULL, .idx = i};
+      worst = worse(worst, fault(d, &f, "functab"));
+      continue;
+    }
+    if (f.hole ? !d->options->func : dump_selects(d, f.name))
+      worst = worse(worst, one_function(d, &f));
+  }
+  return worst;
+}
