@@ -14,8 +14,10 @@
 // blames padding or unknown code on the function before it. A hole has nothing
 // to say, so all holes of a table share one record: 8 bytes for each hole, not
 // 52. The shared record cannot have the pc of all of them; its entryOff is
-// 0xffffffff, behind all text, which makes Go's readers (they trust entryOff)
-// answer "no line" at once.
+// 0xffffffff, behind all text. debug/gosym, delve and GoReSym read that as a
+// function without a name or a line. The OpenTelemetry profiler refuses a table
+// in which a record's entry is not the functab's, so in a go-compatible table
+// each hole has a record of its own.
 //
 // Threads. The pools are what takes the time, and a pool's offsets depend on
 // the order of additions, so `threads` is not used: the bytes cannot depend on
@@ -75,6 +77,11 @@ static bool hole_after(const struct pcln_module *m, size_t i) {
   return i + 1 < m->n_funcs && f[1].va - f->va > f->size;
 }
 
+// Whether each hole has a record (see the top) or all share the first.
+static bool own_hole_records(const struct pcln_encoder *e) {
+  return e->o->go_compat;
+}
+
 // Text range and number of functab entries. Offsets of 32 bits, of which the
 // largest is the hole record's, bound the text.
 static enum pcln_status measure_text(struct pcln_encoder *e) {
@@ -124,7 +131,7 @@ static enum pcln_status alloc_functab(struct pcln_encoder *e) {
   size_t room = (size_t)e->n_entries * PCLN_GO_FUNCTAB_ENTRY + 4;
   e->functab_len = room;
   if (e->n_holes)
-    room += e->func_size;
+    room += (own_hole_records(e) ? e->n_holes : 1) * (size_t)e->func_size;
   for (size_t i = 0; i < e->m->n_funcs; i++)
     room += pcln_encode_func_room(e, &e->m->funcs[i]);
   e->functab = malloc(room);
@@ -210,21 +217,34 @@ static void put_entry(struct pcln_encoder *e, size_t idx, uint32_t pc_off,
   pcln_put32(entry + 4, (uint32_t)rec_off, e->swap);
 }
 
-static void put_hole_record(struct pcln_encoder *e) {
+static void put_hole_record(struct pcln_encoder *e, uint32_t entry_off) {
   uint8_t *rec = e->functab + e->functab_len;
   memset(rec, 0, e->func_size);
-  pcln_put32(rec + PCLN_GO_FUNC_ENTRY_OFF, PCLN_NO_RECORD_ENTRY, e->swap);
+  pcln_put32(rec + PCLN_GO_FUNC_ENTRY_OFF, entry_off, e->swap);
   pcln_put32(rec + PCLN_GO_FUNC_NAME_OFF, EMPTY_NAME, e->swap);
   pcln_put32(rec + PCLN_GO_FUNC_CU_OFFSET, PCLN_NO_CU, e->swap);
   e->functab_len += e->func_size;
 }
 
+// Adds the hole at `off`; *shared is the common record's offset, 0 if there is
+// none yet.
+static void put_hole(struct pcln_encoder *e, size_t idx, uint32_t off,
+                     size_t *shared) {
+  if (own_hole_records(e)) {
+    put_entry(e, idx, off, e->functab_len);
+    put_hole_record(e, off);
+    return;
+  }
+  if (!*shared) {
+    *shared = e->functab_len;
+    put_hole_record(e, PCLN_NO_RECORD_ENTRY);
+  }
+  put_entry(e, idx, off, *shared);
+}
+
 static enum pcln_status put_functions(struct pcln_encoder *e) {
   const struct pcln_module *m = e->m;
-  const size_t hole_rec = e->functab_len;
-  if (e->n_holes)
-    put_hole_record(e);
-  size_t idx = 0;
+  size_t idx = 0, hole_rec = 0;
   for (size_t i = 0; i < m->n_funcs; i++) {
     const struct pcln_func_def *f = &m->funcs[i];
     const uint32_t off = (uint32_t)(f->va - e->text_va);
@@ -239,7 +259,7 @@ static enum pcln_status put_functions(struct pcln_encoder *e) {
       return pcln_encode_fault(e, PCLN_LIMIT, "limit-functab", f,
                                "the func records exceed 4 GiB");
     if (hole_after(m, i))
-      put_entry(e, idx++, off + f->size, hole_rec);
+      put_hole(e, idx++, off + f->size, &hole_rec);
   }
   pcln_put32(e->functab + idx * PCLN_GO_FUNCTAB_ENTRY, e->text_len, e->swap);
   return PCLN_OK;
