@@ -86,3 +86,6 @@ pclntab_unit_test(pcvalue test_tables pclntab_lookup)
 pclntab_unit_test(frameinfo test_tables pclntab_lookup)
 pclntab_unit_test(dump pclntab_dump_objects pclntab_model pclntab_sources
                   pclntab_lookup)
+pclntab_unit_test(format_doc pclntab_model pclntab_lookup)
+target_compile_definitions(test_format_doc PRIVATE
+  PCLN_FORMAT_DOC="${PROJECT_SOURCE_DIR}/docs/format.md")
