@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs a finished build into a folder of its own and uses it from there as
+# a stranger would: by find_package and pclntab_link_target() with each linker,
+# by pkg-config, and by the commands and programs that README.md shows.
+#
+#   tests/install.sh SOURCE BUILD
+set -euo pipefail
+src=${1:?source folder} build=${2:?build folder}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+prefix=$tmp/prefix
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+cmake --install "$build" --prefix "$prefix" >"$tmp/install.log" ||
+  { cat "$tmp/install.log"; fail "install"; }
+export PATH=$prefix/bin:$PATH
+
+# --- README: its program, its commands, what it says they print ----------------
+
+# blocks LANGUAGE: the README's fenced blocks of that language, with the prefix
+# changed to where it is installed here.
+blocks() {
+  awk -v fence="\`\`\`$1" '$0 == fence { on = 1; next }
+    on && $0 == "```" { on = 0; print "" ; next } on' "$src/README.md" |
+    sed "s|/usr/local|$prefix|g"
+}
+mkdir "$tmp/readme" && cd "$tmp/readme"
+# Two C blocks: hello.c, then statements that go into a function.
+blocks c | awk '/^#include <pclntab/ { n++ } { print > ("block" n ".c") }'
+mv block1.c hello.c
+{
+  echo '#include <stdio.h>'
+  grep '^#include' block2.c
+  echo 'int main(void) {'
+  grep -v '^#include' block2.c
+  echo 'return n > 0 && n < 64 ? 0 : 1; }'
+} >runtime.c
+# The compiler looks where an installed one would without being told.
+export CPATH=$prefix/include LIBRARY_PATH=$prefix/lib
+# gcc finds ld.lld and ld.mold by these names.
+export PATH=/usr/lib/llvm-19/bin:$PATH
+blocks sh >commands
+bash -euxo pipefail commands >out 2>&1 || { cat out; fail "README's commands"; }
+for text in 'SIGSEGV' 'first(...)' 'sum(...)' 'main(...)' 'hello.c:'; do
+  grep -qF "$text" out || { cat out; fail "README: no $text in the traceback"; }
+done
+gcc -O2 -g -Wno-unused-result runtime.c -fuse-ld=gold \
+  -Wl,-plugin,"$prefix/lib/pclntab/pclntab-ld.so" -lpclnrt -o runtime
+strip runtime
+./runtime >out 2>&1 || { cat out; fail "README's runtime example"; }
+grep -q 'main at .*runtime\.c:' out || { cat out; fail "README's walk"; }
+
+# Options: the README's table is that of the program.
+sed -nE 's/^\| `([a-z-]+)[`=].*/\1/p' "$src/README.md" | sort >documented
+pclntab-link --help | sed -nE 's/^ +--([a-z-]+).*/\1/p' | sort >known
+missing=$(comm -23 documented known | xargs)
+[ -z "$missing" ] || fail "README's options unknown to pclntab-link: $missing"
+for f in $(grep -oE '\]\(([a-zA-Z/.-]+)\)' "$src/README.md" | tr -d '])('); do
+  [ -e "$src/$f" ] || fail "README links to $f, which is not there"
+done
+
+# --- CMake and pkg-config ------------------------------------------------------
+
+mkdir "$tmp/user" && cd "$tmp/user"
+cp ../readme/hello.c .
+blocks cmake | sed '1i cmake_minimum_required(VERSION 3.25)\
+project(user C)' >CMakeLists.txt
+for linker in bfd gold lld mold; do
+  case $linker in
+  lld) flags="-fuse-ld=lld -B/usr/lib/llvm-19/bin" ;;
+  *) flags="-fuse-ld=$linker" ;;
+  esac
+  cmake -S . -B "$linker" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_EXE_LINKER_FLAGS="$flags" \
+    >cmake.log 2>&1 || { cat cmake.log; fail "cmake with $linker"; }
+  cmake --build "$linker" >cmake.log 2>&1 ||
+    { cat cmake.log; fail "building with $linker"; }
+  pclntab-dump --verify "$linker/hello" >out 2>&1 ||
+    { cat out; fail "no sound table from $linker by way of CMake"; }
+done
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+unset CPATH LIBRARY_PATH
+gcc -O2 -g hello.c $(pkg-config --cflags pclnrt) -fuse-ld=bfd \
+  -Wl,-plugin,"$(pkg-config --variable=plugin pclnrt)" \
+  $(pkg-config --static --libs pclnrt) -o by-pkg-config
+pclntab-dump --verify by-pkg-config >out 2>&1 || { cat out; fail pkg-config; }
+echo "installed, and used by README, CMake and pkg-config"
