@@ -5,7 +5,7 @@
 # Has the linked file of <target>, an executable or a shared library, finished
 # by pclntab: adds the flags by which its linker loads the plugin, or for mold,
 # which cannot, a step after the link. OPTIONS are the plugin's (stats,
-# strip-debug, prefix-map=OLD=NEW ...: see pclntab-link --help). Without LINKER
+# strip-debug, file-prefix-map=OLD=NEW ...: see pclntab-link --help). Without LINKER
 # the linker is the one that the compiler runs with the flags that the project
 # and the target have so far, so set -fuse-ld=... before the call.
 #
