@@ -89,3 +89,4 @@ pclntab_unit_test(dump pclntab_dump_objects pclntab_model pclntab_sources
 pclntab_unit_test(format_doc pclntab_model pclntab_lookup)
 target_compile_definitions(test_format_doc PRIVATE
   PCLN_FORMAT_DOC="${PROJECT_SOURCE_DIR}/docs/format.md")
+pclntab_unit_test(verify test_tables pclntab_lookup)

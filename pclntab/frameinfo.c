@@ -52,8 +52,8 @@ static enum pcln_status inline_index(struct pcln_frame_iter *it) {
   it->inl = -1;
   if (!it->table->funcdata.ptr)
     return PCLN_OK;
-  return pcln_pcdata_at(it->table, &it->func, PCLN_PCDATA_INLTREE, it->pc,
-                        &it->inl);
+  return pcln_pcdata_at(it->table, &it->func, pcln_pcdata_inltree(it->table),
+                        it->pc, &it->inl);
 }
 
 enum pcln_status pcln_frames_begin(const struct pcln_table *t, uint64_t pc,

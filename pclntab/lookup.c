@@ -135,6 +135,9 @@ static enum pcln_status open_fixed(struct pcln_table *t,
   if (t->ours && swap != t->swap)
     return corrupt(sink, "header-magic", "pclntab", 0,
                    "the byte order is not the module header's");
+  if (t->ours && t->layout < PCLN_GO_118)
+    return corrupt(sink, "module-layout", "pclntab", 0,
+                   "a module header stands before a table older than go1.18");
   t->swap = swap;
   t->quantum = s.ptr[PCLN_GO_HDR_QUANTUM];
   t->ptr_size = s.ptr[PCLN_GO_HDR_PTRSIZE];
@@ -149,8 +152,8 @@ static enum pcln_status open_fixed(struct pcln_table *t,
   return PCLN_OK;
 }
 
-// Regions of go1.16 and later: the offsets are header words, strictly
-// increasing from the header's end.
+// Regions of go1.16 and later: the offsets are header words and increase
+// strictly; the first may be the header's end.
 static enum pcln_status open_regions(struct pcln_table *t, const uint64_t *w,
                                      uint64_t header_len,
                                      const struct pcln_sink *sink) {
@@ -160,7 +163,7 @@ static enum pcln_status open_regions(struct pcln_table *t, const uint64_t *w,
     if (w[i] < prev || w[i] > s.len)
       return corrupt(sink, "header-order", "pclntab", header_len,
                      "the regions are not in order inside the table");
-    prev = w[i];
+    prev = w[i] + 1;
   }
   t->names = strings_of(sub_span(s, w[0], w[1]));
   t->cutab = sub_span(s, w[1], w[2]);
@@ -243,6 +246,7 @@ enum pcln_status pcln_open(struct pcln_table *t, const void *bytes, size_t len,
     n.pclntab = n.blob;
     n.funcdata = o->funcdata;
     n.funcdata_va = o->funcdata_va;
+    n.go_minor = o->go_minor;
     n.findfunctab = o->findfunctab;
   }
   status = open_fixed(&n, sink);

@@ -59,6 +59,8 @@ PCLN_MUST_CHECK enum pcln_status pcln_stream_end(struct pcln_stream *s,
 
 // --- The model --------------------------------------------------------------
 
+// One inlined call. In pcln_func_def.inlines a call stands behind the call that
+// encloses it.
 struct pcln_inline_def {
   const char *name;
   uint32_t parent_pc; // bytes from entry; see docs/format.md, virtual pcs

@@ -60,6 +60,7 @@ struct pcln_table {
   struct pcln_span names, cutab, files, pctab, functab; // functab with records
   struct pcln_span funcdata, findfunctab, rules;        // may be absent
   uint64_t funcdata_va; // before go1.18: link-time address of funcdata.ptr[0]
+  unsigned go_minor;    // as given to pcln_open()
   struct pcln_span build_id;
 };
 
@@ -67,9 +68,9 @@ struct pcln_table {
 struct pcln_open_options {
   uint64_t text_start; // 0: from the header (may be 0 there in a PIE, or 1.26)
   struct pcln_span funcdata; // "gofunc" area; absent: nothing is inlined
-  uint64_t
-      funcdata_va; // its link-time address, which tables before go1.18 need
+  uint64_t funcdata_va; // its link-time address; tables before go1.18 need it
   struct pcln_span findfunctab; // absent: functab is searched binarily
+  unsigned go_minor; // n of go1.n, where known: inlined calls of go1.2 to 1.12
 };
 
 // Opens the table in `bytes`: reads the headers, checks that every part lies

@@ -135,11 +135,18 @@ static inline const char *pcln_name_at(const struct pcln_table *t,
   return off < t->names.len ? (const char *)t->names.ptr + off : NULL;
 }
 
-// The inline tree's FUNCDATA index, which moved; its PCDATA index has been
-// PCLN_PCDATA_INLTREE since go1.13. go1.12 alone had 2 and PCDATA 1, and the
-// magic does not tell it from 1.13.
+// The inline tree's numbers, which moved with the releases of go1.2's layout.
+// Only the caller can tell those apart; unknown means 1.13 or later. Before
+// 1.12, records had no parentPc and are not read: no number is the tree's.
+static inline uint32_t pcln_pcdata_inltree(const struct pcln_table *t) {
+  if (t->layout > PCLN_GO_12 || t->go_minor == 0 || t->go_minor >= 13)
+    return PCLN_PCDATA_INLTREE;
+  return t->go_minor == 12 ? 1u : UINT32_MAX;
+}
 static inline uint32_t pcln_funcdata_inltree(const struct pcln_table *t) {
-  return t->layout == PCLN_GO_12 ? 4u : PCLN_FUNCDATA_INLTREE;
+  if (t->layout > PCLN_GO_12)
+    return PCLN_FUNCDATA_INLTREE;
+  return t->go_minor == 12 ? 2u : 4u;
 }
 
 // The size of a return address that a call pushes. A bare Go table does not

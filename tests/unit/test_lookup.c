@@ -92,6 +92,8 @@ static void open_rejects_damaged_headers(void **state) {
       {PCLN_MOD_PTRSIZE, 1, 4, PCLN_CORRUPT, "header-fields"},
       {P, 4, 0xfffffff2, PCLN_CORRUPT, "header-magic"},
       {P, 4, 0xf1ffffff, PCLN_CORRUPT, "header-magic"},
+      {P, 4, 0xfffffffb, PCLN_CORRUPT, "module-layout"},
+      {P, 4, 0xfffffffa, PCLN_CORRUPT, "module-layout"},
       {P + 4, 1, 1, PCLN_CORRUPT, "header-fields"},
       {P + 5, 1, 1, PCLN_CORRUPT, "header-fields"},
       {P + 6, 1, 3, PCLN_CORRUPT, "header-fields"},
@@ -99,7 +101,7 @@ static void open_rejects_damaged_headers(void **state) {
       {PCLN_MOD_PCLNTAB + 4, 4, 7, PCLN_CORRUPT, "header-short"},
       {PCLN_MOD_PCLNTAB + 4, 4, 71, PCLN_CORRUPT, "header-short"},
       {W + 3 * 8, 8, 71, PCLN_CORRUPT, "header-order"},
-      {W + 4 * 8, 8, 71, PCLN_CORRUPT, "header-order"},
+      {W + 4 * 8, 8, 72, PCLN_CORRUPT, "header-order"},
       {W + 7 * 8, 8, MAKE_MAX, PCLN_CORRUPT, "header-order"},
       {W, 8, 4000, PCLN_CORRUPT, "functab-bounds"},
       {W, 8, UINT64_MAX, PCLN_CORRUPT, "functab-bounds"},
@@ -310,6 +312,8 @@ static void ask_everything(const uint8_t *bytes, size_t len) {
     if (pcln_rule_at(&t, &f, t.text_start + off, &rule, NULL) != PCLN_OK)
       continue;
   }
+  const enum pcln_status status = pcln_verify(&t, NULL);
+  assert_true(status == PCLN_OK || status == PCLN_CORRUPT);
 }
 
 // The copy ends at the end of its allocation, so that a sanitizer sees the

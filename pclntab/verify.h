@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Private to the two halves of the verifier: verify.c has what concerns the
+// table as a whole, verify_func.c what concerns one function.
+#ifndef PCLNTAB_VERIFY_H
+#define PCLNTAB_VERIFY_H
+
+#include "table.h"
+
+struct pcln_verifier {
+  const struct pcln_table *t;
+  const struct pcln_sink *sink;
+  unsigned n_faults;
+  // Bytes that may still be decoded. Records, checkpoints and inline trees may
+  // lead to the same stream any number of times, so a table that lies could ask
+  // for the square of its size.
+  uint64_t budget;
+};
+
+enum { PCLN_MAX_FAULTS = 100 };
+
+static inline bool pcln_verify_enough(const struct pcln_verifier *v) {
+  return v->n_faults >= PCLN_MAX_FAULTS;
+}
+
+// Reports one fault. `f` may be null.
+void pcln_fault(struct pcln_verifier *v, const char *fault,
+                const struct pcln_func *f, const char *region,
+                uint64_t region_off, const char *text);
+
+// Takes `bytes` of work from the budget. False: it is used up, which has been
+// reported, and nothing more is to be done.
+bool pcln_verify_spend(struct pcln_verifier *v, uint64_t bytes);
+
+// Checks everything that the function's record leads to.
+void pcln_verify_func(struct pcln_verifier *v, const struct pcln_func *f);
+
+#endif
