@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Tests on real programs. One test builds them all, and those that look at them
+# wait for it: pclntab_real_test(<name> <command...>) registers such a test,
+# which finds what was built in ${PROJECT_BINARY_DIR}/real/list.
+add_test(NAME real/build
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/real/build.sh ${PROJECT_BINARY_DIR})
+set_tests_properties(real/build PROPERTIES LABELS real FIXTURES_SETUP real
+  PROCESSORS 2 TIMEOUT 1500)
+
+function(pclntab_real_test name)
+  add_test(NAME real/${name} COMMAND ${ARGN})
+  set_tests_properties(real/${name} PROPERTIES LABELS real
+    FIXTURES_REQUIRED real TIMEOUT 900)
+endfunction()
+
+foreach(program sqlite lua jsonnet)
+  pclntab_real_test(${program} ${PROJECT_SOURCE_DIR}/tests/real/works.sh
+    ${PROJECT_BINARY_DIR} ${program})
+endforeach()
+
+# Installed, and used as README.md says.
+add_test(NAME install COMMAND ${PROJECT_SOURCE_DIR}/tests/install.sh
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+set_tests_properties(install PROPERTIES LABELS install TIMEOUT 300)
