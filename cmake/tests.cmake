@@ -35,7 +35,7 @@ function(pclntab_fuzz_test entry)
   cmake_parse_arguments(FUZZ "" "" "SOURCES;LIBS" ${ARGN})
   list(TRANSFORM FUZZ_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)
   list(TRANSFORM FUZZ_LIBS PREPEND -l)
-  set(fuzzer ${CMAKE_CURRENT_BINARY_DIR}/fuzz_${entry})
+  set(fuzzer ${CMAKE_CURRENT_BINARY_DIR}/fuzz/run_${entry})
   set(main ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_${entry}.c)
   file(GLOB headers ${PROJECT_SOURCE_DIR}/pclntab/*.h) # dependencies only
   add_custom_command(OUTPUT ${fuzzer}
@@ -90,3 +90,13 @@ pclntab_unit_test(format_doc pclntab_model pclntab_lookup)
 target_compile_definitions(test_format_doc PRIVATE
   PCLN_FORMAT_DOC="${PROJECT_SOURCE_DIR}/docs/format.md")
 pclntab_unit_test(verify test_tables pclntab_lookup)
+pclntab_unit_test(cfi pclntab_lookup)
+pclntab_fuzz_test(cfi SOURCES pclntab/cfi.c)
+
+# Rows of the CFI interpreter against another reader's.
+add_executable(cfi_rows tests/compare/cfi_rows.c)
+target_link_libraries(cfi_rows PRIVATE pclntab_warnings pclntab_headers
+  pclntab_sources pclntab_model pclntab_lookup)
+add_test(NAME compare/cfi COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/cfi.sh
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+set_tests_properties(compare/cfi PROPERTIES LABELS compare)

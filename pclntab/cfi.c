@@ -41,7 +41,7 @@ enum {
   STATE_DEPTH = 16,        // DW_CFA_remember_state; compilers use one
   EXPR_DEPTH = 16,         // values on the expression stack
   EXPR_MAX = 128,          // bytes of one expression
-  PC_EXPAND_MAX = 1 << 20, // bytes of code in one pc-dependent row
+  PC_EXPAND_MAX = 1 << 20, // bytes of code of an FDE with pc-dependent rows
 };
 
 // --- Numbers of the DWARF standard and of the LSB ---------------------------
@@ -986,7 +986,7 @@ static void end_row(struct interp *in, uint64_t to) {
     emit(in, lo, to, &rule);
     return;
   }
-  if (to - lo > PC_EXPAND_MAX) {
+  if (in->fde->hi - in->fde->lo > PC_EXPAND_MAX) {
     emit_none(in, lo, to);
     return;
   }
