@@ -55,7 +55,7 @@ static enum pcln_status fault(const struct pcln_elf *elf,
   pcln_say(sink, &(struct pcln_report){.severity = PCLN_ERROR,
                                        .fault = name,
                                        .file = elf->path,
-                                       .region = "file",
+                                       .region = off ? "file" : NULL,
                                        .region_off = off,
                                        .text = text});
   return status;

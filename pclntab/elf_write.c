@@ -536,9 +536,7 @@ enum pcln_status pcln_elf_sidecar(const struct pcln_elf *elf, const char *path,
   const struct writer w = {.elf = &named, .sink = sink};
   if (!elf->build_id.len)
     return fail(&(struct writer){.elf = elf, .sink = sink}, PCLN_UNSUPPORTED,
-                "sidecar-no-build-id",
-                "a sidecar is tied to its program by the build-id, and this "
-                "file has none; link with --build-id");
+                "sidecar-no-build-id", PCLN_NO_BUILD_ID_TEXT);
   const size_t tmp_len = strlen(path) + sizeof "-XXXXXX";
   char *tmp = malloc(tmp_len);
   if (!tmp)

@@ -20,7 +20,10 @@ struct pcln_link_options {
   bool strip_debug;   // drop .debug_* from the finished file
   bool move_phdrs;    // no slot: move the program headers instead of failing
   bool go_compat;
-  bool allow_stripped; // inputs had DWARF, the output has none: go on
+  bool allow_stripped; // debug information or symbols are gone: go on
+  // Set by the plugin: the inputs had DWARF; an output with allocated
+  // .llvm_stackmaps, which linkers do not treat as it needs, is refused.
+  bool expect_debug, refuse_stackmaps;
   bool stats;
   bool verify; // verify the encoded table before it is written
   enum pcln_layout layout;
@@ -63,6 +66,10 @@ struct pcln_sink pcln_stderr_sink(const char *program);
 #define PCLN_NO_SLOT_TEXT                                                      \
   "no program header is reserved for the table; link with the plugin, or ask " \
   "for a sidecar file or move-phdrs"
+
+#define PCLN_NO_BUILD_ID_TEXT                                                  \
+  "a sidecar is tied to its program by the build-id, and this file has none; " \
+  "link with --build-id"
 
 // --- elf_write.c ------------------------------------------------------------
 
