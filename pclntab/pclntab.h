@@ -194,7 +194,7 @@ PCLN_API bool pcln_frames_next(struct pcln_frame_iter *it,
 struct pcln_rule {
   uint8_t cfa;                     // enum pcln_cfa_kind
   uint8_t fp, ra;                  // enum pcln_save_kind
-  uint8_t reg;                     // DWARF register | PCLN_RULE_SIGNAL
+  uint8_t reg;                     // register or words, PCLN_RULE_SIGNAL
   int32_t cfa_off, fp_off, ra_off; // bytes
 };
 

@@ -144,7 +144,7 @@ static void check_rules(struct pcln_verifier *v) {
         r.ra > PCLN_SAVE_UNDEFINED)
       pcln_fault(v, "rule-kind", NULL, "rules", off,
                  "an unwind rule is of no known kind");
-    else if (((r.reg & ~PCLN_RULE_SIGNAL) && r.cfa != PCLN_CFA_REG) ||
+    else if (((r.reg & PCLN_RULE_REG_MASK) && r.cfa < PCLN_CFA_REG) ||
              (r.cfa == PCLN_CFA_SP_DELTA && r.cfa_off != 0))
       pcln_fault(v, "rule-fields", NULL, "rules", off,
                  "an unwind rule sets a field that its kind does not have");

@@ -220,6 +220,15 @@ static bool stop(struct pclnrt_cursor *c, enum pclnrt_stop why) {
   return false;
 }
 
+// Replaces the address in *cfa by what is stored there, plus the rule's words.
+static bool load_cfa(struct pclnrt_cursor *c, const struct pcln_rule *r,
+                     uint64_t *cfa) {
+  if (!load(c, *cfa, cfa))
+    return stop(c, PCLNRT_STACK_UNREADABLE);
+  *cfa += (r->reg & PCLN_RULE_REG_MASK) * sizeof(void *);
+  return true;
+}
+
 static inline bool find_cfa(struct pclnrt_cursor *c, const struct pcln_rule *r,
                             uint64_t *cfa) {
   const uint64_t off = (uint64_t)(int64_t)r->cfa_off;
@@ -232,11 +241,10 @@ static inline bool find_cfa(struct pclnrt_cursor *c, const struct pcln_rule *r,
     if (c->fp_lost)
       return stop(c, PCLNRT_LOST_FP);
     *cfa = c->fp + off;
-    if (r->cfa == PCLN_CFA_FP || load(c, *cfa, cfa))
-      return true;
-    return stop(c, PCLNRT_STACK_UNREADABLE);
+    return r->cfa == PCLN_CFA_FP || load_cfa(c, r, cfa);
   case PCLN_CFA_SP_DEREF:
-    return load(c, c->sp + off, cfa) || stop(c, PCLNRT_STACK_UNREADABLE);
+    *cfa = c->sp + off;
+    return load_cfa(c, r, cfa);
   case PCLN_CFA_REG:
     if (!c->ucontext ||
         !pclnrt_uc_dwarf(c->ucontext, r->reg & (PCLN_RULE_SIGNAL - 1u), cfa))

@@ -304,6 +304,15 @@ static const char *place(char *buf, size_t len, const char *base, int32_t off,
   return buf;
 }
 
+// The words added to a loaded CFA, behind what is in `buf`.
+static const char *add_words(char *buf, size_t len, const struct pcln_rule *r) {
+  const unsigned words = r->reg & PCLN_RULE_REG_MASK;
+  const size_t used = strlen(buf);
+  if (words)
+    snprintf(buf + used, len - used, "+%uw", words);
+  return buf;
+}
+
 static const char *cfa_text(char *buf, size_t len, const struct pcln_rule *r) {
   char reg[16];
   switch (r->cfa) {
@@ -315,12 +324,14 @@ static const char *cfa_text(char *buf, size_t len, const struct pcln_rule *r) {
   case PCLN_CFA_FP:
     return place(buf, len, "fp", r->cfa_off, false);
   case PCLN_CFA_REG:
-    snprintf(reg, sizeof reg, "reg%u", r->reg & ~(unsigned)PCLN_RULE_SIGNAL);
+    snprintf(reg, sizeof reg, "reg%d", r->reg & PCLN_RULE_REG_MASK);
     return place(buf, len, reg, r->cfa_off, false);
   case PCLN_CFA_SP_DEREF:
-    return place(buf, len, "sp", r->cfa_off, true);
+    place(buf, len, "sp", r->cfa_off, true);
+    return add_words(buf, len, r);
   case PCLN_CFA_FP_DEREF:
-    return place(buf, len, "fp", r->cfa_off, true);
+    place(buf, len, "fp", r->cfa_off, true);
+    return add_words(buf, len, r);
   default:
     return "unknown";
   }
