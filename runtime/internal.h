@@ -18,6 +18,9 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+// Declared hidden, and not only defined so: else each use goes through the GOT.
+#pragma GCC visibility push(hidden)
+
 // --- sys_linux.c: the only system calls --------------------------------------
 
 enum { PCLNRT_PAGE = 4096 }; // the smallest page; larger ones are multiples
@@ -117,17 +120,47 @@ uint32_t pclnrt_rows_find(const struct pclnrt_rows *rows, uint32_t off);
 // A number that stands for the rule, the same for equal rules; 0: no room.
 uint32_t pclnrt_rule_number(const struct pcln_rule *rule);
 
-enum { PCLNRT_MAX_RULES = 1 << 16, PCLNRT_CACHE_BITS = 14 };
+enum {
+  PCLNRT_MAX_RULES = 1 << 16,
+  PCLNRT_CACHE_BITS = 14,
+  PCLNRT_MAX_MODULES = 1 << 14,
+};
 extern struct pcln_rule pclnrt_rules[PCLNRT_MAX_RULES];
 
-// One word: module number in bits 48 to 63, rule number in 32 to 47, bytes
-// from the module's lowest address in 0 to 31. All in one so that a reader
-// never sees halves of two writes.
+// One word for a pc and its rule, so that a reader never sees halves of two
+// writes:
+//   bits 0 to 31   bytes from the module's lowest address
+//   bits 32 to 47  the rule, packed or by number
+//   bits 48 to 61  the module's number
+//   bit 63         the rule is a number of pclnrt_rules
+// A packed rule says what nearly all frames need, and saves a load that the
+// next frame's pc would wait for: bits 0 to 10 cfa_off in words, 11 to 14 how
+// many words below the CFA the caller's FP is saved (0: not saved), 15 whether
+// the CFA is found by FP and not SP. The return address is below the CFA.
+enum {
+  PCLNRT_WORD_RULE = 32,
+  PCLNRT_WORD_MODULE = 48,
+  PCLNRT_PACKED_CFA_MASK = 0x7ff,
+  PCLNRT_PACKED_FP_SHIFT = 11,
+  PCLNRT_PACKED_FP_MASK = 0xf,
+  PCLNRT_PACKED_BY_FP = 1 << 15,
+};
+#define PCLNRT_WORD_NUMBERED (UINT64_C(1) << 63)
 extern _Atomic uint64_t pclnrt_cache[1 << PCLNRT_CACHE_BITS];
-static inline size_t pclnrt_cache_slot(uint64_t key) {
-  return (size_t)(key ^ key >> PCLNRT_CACHE_BITS) &
-         ((1 << PCLNRT_CACHE_BITS) - 1);
+static inline uint32_t pclnrt_word_module(uint64_t word) {
+  return (uint32_t)(word >> PCLNRT_WORD_MODULE) & (PCLNRT_MAX_MODULES - 1);
 }
+// The low bits of addresses of code are mixed well enough by themselves.
+static inline _Atomic uint64_t *pclnrt_cache_slot(uint64_t key) {
+  return &pclnrt_cache[(key + 1) & ((1 << PCLNRT_CACHE_BITS) - 1)];
+}
+// The cache word, without module and offset.
+uint64_t pclnrt_rule_word(const struct pcln_rule *rule, uint32_t number);
+// The rule in a word; a packed one is written to *tmp.
+const struct pcln_rule *pclnrt_word_rule(uint64_t word, struct pcln_rule *tmp);
+
+// For benchmarks and tests: forgets every pc.
+PCLN_API void pclnrt_test_empty_cache(void);
 
 // --- registry.c: loaded modules ----------------------------------------------
 
@@ -148,7 +181,6 @@ struct pclnrt_module {
 
 // By module number: lowest address; plus 1, so that the fast path misses, if
 // the module may be unloaded; PCLNRT_NO_BASE for none and for dead ones.
-enum { PCLNRT_MAX_MODULES = 1 << 14 };
 #define PCLNRT_NO_BASE (UINT64_C(1) << 63)
 extern _Atomic uint64_t pclnrt_base[PCLNRT_MAX_MODULES];
 
@@ -183,4 +215,5 @@ void pclnrt_out_hex(struct pclnrt_out *o, uint64_t v); // with 0x
 void pclnrt_out_flush(struct pclnrt_out *o);
 void pclnrt_traceback_out(struct pclnrt_out *o, struct pclnrt_cursor *c);
 
+#pragma GCC visibility pop
 #endif

@@ -70,3 +70,49 @@ uint32_t pclnrt_rule_number(const struct pcln_rule *rule) {
   }
   return 0;
 }
+
+// --- The cache ---------------------------------------------------------------
+
+enum { WORD = 8 }; // bytes
+
+uint64_t pclnrt_rule_word(const struct pcln_rule *r, uint32_t number) {
+  const uint64_t numbered = PCLNRT_WORD_NUMBERED | (uint64_t)number
+                                                       << PCLNRT_WORD_RULE;
+  if ((r->cfa != PCLN_CFA_SP && r->cfa != PCLN_CFA_FP) || r->reg ||
+      r->cfa_off <= 0 || r->cfa_off % WORD ||
+      r->cfa_off / WORD > PCLNRT_PACKED_CFA_MASK || r->ra != PCLN_SAVE_CFA ||
+      r->ra_off != -WORD)
+    return numbered;
+  uint64_t packed = (uint64_t)(r->cfa_off / WORD);
+  if (r->fp == PCLN_SAVE_CFA) {
+    if (r->fp_off % WORD || r->fp_off > -2 * WORD ||
+        -(r->fp_off / WORD) > PCLNRT_PACKED_FP_MASK)
+      return numbered;
+    packed |= (uint64_t) - (r->fp_off / WORD) << PCLNRT_PACKED_FP_SHIFT;
+  } else if (r->fp != PCLN_SAVE_SAME) {
+    return numbered;
+  }
+  if (r->cfa == PCLN_CFA_FP)
+    packed |= PCLNRT_PACKED_BY_FP;
+  return packed << PCLNRT_WORD_RULE;
+}
+
+const struct pcln_rule *pclnrt_word_rule(uint64_t word, struct pcln_rule *tmp) {
+  const uint32_t bits = (uint32_t)(word >> PCLNRT_WORD_RULE) & 0xffff;
+  if (word & PCLNRT_WORD_NUMBERED)
+    return &pclnrt_rules[bits];
+  const int32_t fp = bits >> PCLNRT_PACKED_FP_SHIFT & PCLNRT_PACKED_FP_MASK;
+  *tmp = (struct pcln_rule){
+      .cfa = bits & PCLNRT_PACKED_BY_FP ? PCLN_CFA_FP : PCLN_CFA_SP,
+      .cfa_off = (int32_t)(bits & PCLNRT_PACKED_CFA_MASK) * WORD,
+      .fp = fp ? PCLN_SAVE_CFA : PCLN_SAVE_SAME,
+      .fp_off = -fp * WORD,
+      .ra = PCLN_SAVE_CFA,
+      .ra_off = -WORD};
+  return tmp;
+}
+
+void pclnrt_test_empty_cache(void) {
+  for (size_t i = 0; i < 1 << PCLNRT_CACHE_BITS; i++)
+    atomic_store_explicit(&pclnrt_cache[i], 0, memory_order_relaxed);
+}

@@ -139,29 +139,26 @@ NO_SANITIZE static inline bool load(struct pclnrt_cursor *c, uint64_t addr,
 // --- Rules -------------------------------------------------------------------
 
 static void remember(const struct pclnrt_module *m, uint64_t key,
-                     uint32_t rule) {
-  const uint64_t word =
-      (uint64_t)m->number << 48 | (uint64_t)rule << 32 | (key - m->image.lo);
-  atomic_store_explicit(&pclnrt_cache[pclnrt_cache_slot(key)], word,
-                        memory_order_release);
+                     const struct pcln_rule *rule, uint32_t number) {
+  const uint64_t word = pclnrt_rule_word(rule, number) |
+                        (uint64_t)m->number << PCLNRT_WORD_MODULE |
+                        (key - m->image.lo);
+  atomic_store_explicit(pclnrt_cache_slot(key), word, memory_order_release);
 }
 
-// A cached rule of a module that may have been unloaded, or null.
-static const struct pcln_rule *cached_if_alive(uint64_t key, uint64_t word) {
-  const struct pclnrt_module *m = pclnrt_module_get((uint32_t)(word >> 48));
-  return m && m->image.lo + (uint32_t)word == key && pclnrt_module_alive(m, key)
-             ? &pclnrt_rules[word >> 32 & 0xffff]
-             : NULL;
+// Whether a cache word is about `key`, in a module that may be unloaded but
+// was not.
+static bool word_holds(uint64_t key, uint64_t word) {
+  const struct pclnrt_module *m = pclnrt_module_get(pclnrt_word_module(word));
+  return m && m->image.lo + (uint32_t)word == key &&
+         pclnrt_module_alive(m, key);
 }
 
 // Cold: from the module's table or rows. *tmp holds a rule that got no number.
 __attribute__((noinline)) static const struct pcln_rule *
 find_rule_cold(uint64_t key, uint64_t word, struct pcln_rule *tmp) {
-  if (word >> 48) {
-    const struct pcln_rule *r = cached_if_alive(key, word);
-    if (r)
-      return r;
-  }
+  if (word_holds(key, word))
+    return pclnrt_word_rule(word, tmp);
   const struct pclnrt_module *m = pclnrt_module_find(key);
   if (!m)
     return NULL;
@@ -182,19 +179,18 @@ find_rule_cold(uint64_t key, uint64_t word, struct pcln_rule *tmp) {
     if (number == 0)
       return NULL;
   }
-  remember(m, key, number);
+  remember(m, key, &pclnrt_rules[number], number);
   return &pclnrt_rules[number];
 }
 
 static inline const struct pcln_rule *find_rule(uint64_t key,
                                                 struct pcln_rule *tmp) {
-  const uint64_t word = atomic_load_explicit(
-      &pclnrt_cache[pclnrt_cache_slot(key)], memory_order_acquire);
-  const uint64_t number = word >> 48;
-  const uint64_t base =
-      atomic_load_explicit(&pclnrt_base[number], memory_order_relaxed);
-  if (__builtin_expect(number && base + (uint32_t)word == key, 1))
-    return &pclnrt_rules[word >> 32 & 0xffff];
+  const uint64_t word =
+      atomic_load_explicit(pclnrt_cache_slot(key), memory_order_acquire);
+  const uint64_t base = atomic_load_explicit(
+      &pclnrt_base[pclnrt_word_module(word)], memory_order_relaxed);
+  if (__builtin_expect(base && base + (uint32_t)word == key, 1))
+    return pclnrt_word_rule(word, tmp);
   return find_rule_cold(key, word, tmp);
 }
 
@@ -343,8 +339,59 @@ static bool leave_bad_call(struct pclnrt_cursor *c) {
   return true;
 }
 
+// --- The usual step ----------------------------------------------------------
+
+// What a walk changes from frame to frame, apart from the cursor so that it can
+// stay in registers.
+struct regs {
+  uint64_t pc, sp, fp;
+};
+
+// The step over most frames: a cached, packed rule, and saved words in memory
+// known to be readable. False: *r is as it was, and to_caller() takes the step
+// or says why there is none. Without this, a frame costs 10 ns and not 6: the
+// cursor's fields go through memory, and the rule is one more load in the chain
+// from each frame's pc to the next.
+NO_SANITIZE static inline bool step_fast(struct regs *r, uint64_t lo,
+                                         uint64_t len) {
+  const uint64_t key = r->pc - 1;
+  const uint64_t word =
+      atomic_load_explicit(pclnrt_cache_slot(key), memory_order_acquire);
+  const uint64_t base = atomic_load_explicit(
+      &pclnrt_base[pclnrt_word_module(word)], memory_order_relaxed);
+  if (base + (uint32_t)word != key || word & PCLNRT_WORD_NUMBERED)
+    return false;
+  const uint64_t packed = word >> PCLNRT_WORD_RULE;
+  const uint64_t from = packed & PCLNRT_PACKED_BY_FP ? r->fp : r->sp;
+  const uint64_t cfa = from + (packed & PCLNRT_PACKED_CFA_MASK) * 8;
+  const uint64_t fp_words =
+      packed >> PCLNRT_PACKED_FP_SHIFT & PCLNRT_PACKED_FP_MASK;
+  if (cfa <= r->sp || cfa - 8 - lo > len || cfa - fp_words * 8 < lo)
+    return false;
+  const uint64_t ra = *(const volatile uint64_t *)(cfa - 8);
+  if (ra == 0)
+    return false;
+  if (fp_words)
+    r->fp = *(const volatile uint64_t *)(cfa - fp_words * 8);
+  r->pc = ra;
+  r->sp = cfa;
+  return true;
+}
+
+static bool may_go_fast(const struct pclnrt_cursor *c) {
+  return !c->exact && !c->fp_lost && c->hi - c->lo >= 8;
+}
+
 // To the caller; *signal: whether the frame left was a signal frame.
 static inline bool to_caller(struct pclnrt_cursor *c, bool *signal) {
+  *signal = false;
+  struct regs fast = {c->pc, c->sp, c->fp};
+  if (may_go_fast(c) && step_fast(&fast, c->lo, c->hi - c->lo - 8)) {
+    c->pc = fast.pc;
+    c->sp = fast.sp;
+    c->fp = fast.fp;
+    return true;
+  }
   struct pcln_rule tmp;
   const struct pcln_rule *r = frame_rule(c, &tmp);
   if (__builtin_expect(!r, 0))
@@ -392,11 +439,23 @@ bool pclnrt_step(struct pclnrt_cursor *c, struct pclnrt_frame *f) {
 static size_t collect(struct pclnrt_cursor *c, uint64_t *restrict pcs,
                       size_t n) {
   size_t i = 0;
-  bool signal;
   while (i < n) {
     pcs[i++] = c->pc + c->exact;
+    bool signal;
     if (!to_caller(c, &signal))
       break;
+    if (!may_go_fast(c))
+      continue;
+    struct regs r = {c->pc, c->sp, c->fp};
+    for (; i < n; i++) {
+      const uint64_t pc = r.pc;
+      if (!step_fast(&r, c->lo, c->hi - c->lo - 8))
+        break;
+      pcs[i] = pc;
+    }
+    c->pc = r.pc;
+    c->sp = r.sp;
+    c->fp = r.fp;
   }
   return i;
 }
