@@ -148,14 +148,14 @@ static void measure(void) {
 typedef void (*link_fn)(void);
 static link_fn volatile chain[65];
 
+// clang-format off
+// Octal numbers 0100 to 0177, so that a digit may be pasted to "tens".
 #define EIGHT(X, tens)                                                         \
-  X(tens##0)                                                                   \
-  X(tens##1) X(tens##2) X(tens##3) X(tens##4) X(tens##5) X(tens##6) X(tens##7)
-// Octal numbers: 0100 to 0177, so that "tens" may be pasted before a digit.
+  X(tens##0) X(tens##1) X(tens##2) X(tens##3)                                  \
+  X(tens##4) X(tens##5) X(tens##6) X(tens##7)
 #define ALL(X)                                                                 \
-  EIGHT(X, 010)                                                                \
-  EIGHT(X, 011) EIGHT(X, 012) EIGHT(X, 013) EIGHT(X, 014) EIGHT(X, 015)        \
-      EIGHT(X, 016) EIGHT(X, 017)
+  EIGHT(X, 010) EIGHT(X, 011) EIGHT(X, 012) EIGHT(X, 013)                      \
+  EIGHT(X, 014) EIGHT(X, 015) EIGHT(X, 016) EIGHT(X, 017)
 // A frame of 8 to 512 bytes that calls the next one.
 #define LINK_OCTAL(number)                                                     \
   __attribute__((noinline)) static void link_##number(void) {                  \
@@ -164,6 +164,7 @@ static link_fn volatile chain[65];
     chain[number - 64 + 1]();                                                  \
     room[sizeof room - 1] = 1;                                                 \
   }
+// clang-format on
 ALL(LINK_OCTAL)
 
 #define ENTRY(number) link_##number,
