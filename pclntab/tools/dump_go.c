@@ -30,7 +30,13 @@ struct go_image {
   struct pcln_elf *elf;
   struct pcln_span relas; // the dynamic relocations with addends
   uint64_t moduledata;    // address; 0: not found
+  unsigned tries;         // candidates for moduledata that were looked at
 };
+
+// Each candidate costs a walk over all relocations. A real file has a handful
+// of words that hold the table's address; one that has more was made to keep
+// us busy.
+enum { MAX_TRIES = 100 };
 
 static const struct pcln_elf_symbol *find_symbol(const struct pcln_elf *elf,
                                                  const char *name) {
@@ -82,9 +88,11 @@ static uint64_t module_word(const struct go_image *g, unsigned word) {
 
 // The address of text's first byte, if moduledata is at `va`; else 0. A word
 // that merely looks like the table's address is followed by other things.
-static uint64_t text_of(const struct go_image *g, uint64_t va, uint64_t table) {
+static uint64_t text_of(struct go_image *g, uint64_t va, uint64_t table) {
   const struct go_image at = {
       .elf = g->elf, .relas = g->relas, .moduledata = va};
+  if (g->tries++ >= MAX_TRIES)
+    return 0;
   if (module_word(&at, MD_TABLE) != table)
     return 0;
   const uint64_t text = module_word(&at, MD_TEXT);
@@ -92,7 +100,7 @@ static uint64_t text_of(const struct go_image *g, uint64_t va, uint64_t table) {
   return text < etext && pcln_elf_at(g->elf, text).ptr ? text : 0;
 }
 
-static uint64_t scan_section(const struct go_image *g,
+static uint64_t scan_section(struct go_image *g,
                              const struct pcln_elf_section *s, uint64_t table) {
   const unsigned p = g->elf->ptr_size;
   const struct pcln_span bytes = pcln_elf_at(g->elf, s->va);
@@ -104,7 +112,7 @@ static uint64_t scan_section(const struct go_image *g,
   return 0;
 }
 
-static uint64_t find_moduledata(const struct go_image *g, uint64_t table) {
+static uint64_t find_moduledata(struct go_image *g, uint64_t table) {
   static const char *const names[] = {".go.module", ".noptrdata", ".data"};
   const uint64_t known = symbol_va(g->elf, "runtime.firstmoduledata");
   if (known && text_of(g, known, table))
