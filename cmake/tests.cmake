@@ -45,8 +45,8 @@ function(pclntab_fuzz_test entry)
       ${main} ${FUZZ_SOURCES} ${FUZZ_LIBS} -lpthread -o ${fuzzer}
     DEPENDS ${main} ${FUZZ_SOURCES} ${headers}
     COMMENT "Building fuzz_${entry}" VERBATIM)
-  add_custom_target(fuzz_${entry} DEPENDS ${fuzzer})
-  add_dependencies(fuzzers fuzz_${entry})
+  add_custom_target(fuzzer_${entry} DEPENDS ${fuzzer})
+  add_dependencies(fuzzers fuzzer_${entry})
   set(seeds ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${entry})
   if(NOT EXISTS ${seeds})
     set(seeds "")
@@ -101,3 +101,6 @@ target_link_libraries(cfi_rows PRIVATE pclntab_warnings pclntab_headers
 add_test(NAME compare/cfi COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/cfi.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(compare/cfi PROPERTIES LABELS compare)
+pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c
+  pclntab/dwarf_form.c pclntab/dwarf_info.c pclntab/dwarf_line.c
+  pclntab/dwarf_units.c pclntab/module.c pclntab/parallel.c pclntab/status.c)

@@ -198,6 +198,11 @@ void pcln_dw_abbrevs_read(const struct pcln_dw_sections *s,
   }
   m.c = pcln_cursor_at(s->abbrev.ptr + t->off, s->abbrev.len - t->off, s->swap);
   t->dense = true;
+  // At least one, so that an abbreviation without steps has a place, too.
+  if (!pcln_dw_grow(&t->ops, &m.cap_ops, 0, sizeof *t->ops)) {
+    pcln_dw_no_memory(&t->fault);
+    return;
+  }
   for (uint64_t code; (code = pcln_uleb(&m.c)) != 0;) {
     t->dense &= code == t->n + 1;
     if (read_abbrev(&m, code) != PCLN_OK)

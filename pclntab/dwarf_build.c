@@ -290,7 +290,8 @@ static enum pcln_status find_positions(struct unit *w,
 static enum pcln_status group_pieces(struct unit *w, size_t n_funcs) {
   struct pcln_dw_builder *b = w->b;
   const struct pcln_dw_tree *t = &b->tree;
-  if (!RESERVE(b, sorted, t->n_pieces) || !RESERVE(b, first_piece, n_funcs + 1))
+  if (!RESERVE(b, sorted, t->n_pieces + 1) ||
+      !RESERVE(b, first_piece, n_funcs + 1))
     return pcln_dw_no_memory(w->fault);
   uint32_t *first = b->first_piece;
   memset(first, 0, (n_funcs + 1) * sizeof *first);
