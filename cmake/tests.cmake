@@ -74,6 +74,8 @@ pclntab_unit_test(crc32c pclntab_lookup)
 include(cmake/runtime_tests.cmake)
 pclntab_unit_test(encode pclntab_model pclntab_lookup)
 pclntab_unit_test(decode pclntab_model pclntab_lookup)
+target_link_options(test_decode PRIVATE
+  -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 
 # Small tables made by hand, for the reader's tests.
 add_library(test_tables OBJECT
