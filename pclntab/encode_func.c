@@ -119,8 +119,6 @@ static enum pcln_status number_files(struct pcln_encoder *e,
 static size_t put_file_runs(const struct pcln_encoder *e, uint8_t *out,
                             size_t n, int32_t base) {
   const struct pcln_file_run *runs = e->runs.ptr;
-  while (n && runs[n - 1].file < 0)
-    n--; // behind a stream's end there is no file anyway
   uint32_t pc = 0;
   int32_t last = -1;
   size_t len = 0;

@@ -120,13 +120,11 @@ enum pcln_status pcln_stream_end(struct pcln_stream *s,
                                  struct pcln_arena *arena,
                                  struct pcln_span *out) {
   *out = (struct pcln_span){0};
-  // Where a stream ends, "no value" begins, so such a run at its end goes.
-  if (s->pending != -1)
-    stream_flush(s);
+  if (s->len == 0 && s->pending == -1)
+    return PCLN_OK; // nothing but "no value"
+  stream_flush(s);
   if (s->no_memory)
     return PCLN_NO_MEMORY;
-  if (s->len == 0)
-    return PCLN_OK;
   uint8_t *copy = pcln_arena_alloc(arena, s->len + 1);
   if (!copy)
     return PCLN_NO_MEMORY;

@@ -50,8 +50,7 @@ void pcln_stream_reset(struct pcln_stream *s);
 // `value` holds from the end of the run before (at first: 0) up to `end_off`
 // bytes from the function's entry. Calls with no new bytes are ignored.
 void pcln_stream_add(struct pcln_stream *s, uint32_t end_off, int32_t value);
-// Ends the stream and copies it, terminator included, into `arena`. A run of
-// -1 at the end is left out, since -1 is what holds behind a stream; an empty
+// Ends the stream and copies it, terminator included, into `arena`. An empty
 // stream, or one that only ever says -1, gives an absent span. PCLN_NO_MEMORY.
 PCLN_MUST_CHECK enum pcln_status pcln_stream_end(struct pcln_stream *s,
                                                  struct pcln_arena *arena,
