@@ -94,7 +94,8 @@ target_compile_definitions(test_format_doc PRIVATE
   PCLN_FORMAT_DOC="${PROJECT_SOURCE_DIR}/docs/format.md")
 pclntab_unit_test(verify test_tables pclntab_lookup)
 pclntab_unit_test(cfi pclntab_lookup)
-pclntab_fuzz_test(cfi SOURCES pclntab/cfi.c)
+pclntab_fuzz_test(cfi SOURCES pclntab/cfi.c pclntab/cfi_entry.c
+  pclntab/cfi_expr.c pclntab/cfi_rule.c)
 
 # Rows of the CFI interpreter against another reader's.
 add_executable(cfi_rows tests/compare/cfi_rows.c)
