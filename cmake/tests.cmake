@@ -118,3 +118,10 @@ add_test(NAME compare/go_tables
     $<TARGET_FILE:table_rows> ${CMAKE_CURRENT_BINARY_DIR}/compare/go)
 set_tests_properties(compare/go_tables PROPERTIES LABELS compare
   SKIP_RETURN_CODE 77 TIMEOUT 900)
+# The whole chain, one feature a test, on each linker.
+foreach(feature archives damage failing kinds lto placement refused relocatable
+        responses same sections shared)
+  add_test(NAME link/${feature}
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/link/${feature}.sh ${PROJECT_BINARY_DIR})
+  set_tests_properties(link/${feature} PROPERTIES LABELS link TIMEOUT 300)
+endforeach()

@@ -64,9 +64,9 @@ struct pcln_sink pcln_stderr_sink(const char *program);
 
 // What to do about a file without a slot.
 #define PCLN_NO_SLOT_TEXT                                                      \
-  "no program header is reserved for the table; link with the plugin, or ask " \
-  "for a sidecar file or move-phdrs"
-
+  "no program header is reserved for the table: the link had no plugin, or a " \
+  "linker script drops .note.pclntab; correct that, or ask for a sidecar "     \
+  "file or move-phdrs"
 #define PCLN_NO_BUILD_ID_TEXT                                                  \
   "a sidecar is tied to its program by the build-id, and this file has none; " \
   "link with --build-id"
