@@ -15,9 +15,10 @@
 # Sets `out` to the linker that the compiler runs with `flags`.
 function(_pclntab_linker out flags)
   get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
-  foreach(language C CXX Fortran)
-    if(language IN_LIST languages)
-      break()
+  set(language C)
+  foreach(known Fortran CXX C) # the last that is enabled
+    if(known IN_LIST languages)
+      set(language ${known})
     endif()
   endforeach()
   separate_arguments(words NATIVE_COMMAND

@@ -14,20 +14,22 @@ target_include_directories(pclntab INTERFACE
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/pclntab>)
 
-set(libraries pclntab pclnrt)
+set(libraries pclntab pclnrt pclnrt_shared)
 set(tools pclntab-link pclntab-dump)
 set(headers pclntab/format.h pclntab/status.h pclntab/pclntab.h
   pclntab/module.h runtime/pclnrt.h)
 
 install(TARGETS ${libraries} EXPORT pclntab-targets
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS ${tools} DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS pclntab-ld LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/pclntab)
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pclntab)
 install(FILES docs/man/pclntab-link.1 docs/man/pclntab-dump.1
   DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-install(FILES README.md docs/architecture.md docs/format.md docs/messages.md
-  docs/runtime.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
+  FILES_MATCHING PATTERN "*.md" PATTERN man EXCLUDE)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pclntab)
 install(EXPORT pclntab-targets NAMESPACE pclntab:: DESTINATION ${package_dir})
@@ -41,11 +43,14 @@ install(FILES cmake/PclntabLink.cmake
   ${PROJECT_BINARY_DIR}/pclntab-config-version.cmake
   DESTINATION ${package_dir})
 
-# pclntab_pc(<name> <requires> <description>): <name>.pc
-function(pclntab_pc PC_NAME PC_REQUIRES PC_DESCRIPTION)
+# pclntab_pc(<name> <description>): <name>.pc,
+# which says where it is by its own place, so that a moved prefix still works.
+function(pclntab_pc PC_NAME PC_DESCRIPTION)
+  file(RELATIVE_PATH PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
+    ${CMAKE_INSTALL_PREFIX})
   configure_file(cmake/pclntab.pc.in ${PC_NAME}.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/${PC_NAME}.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()
-pclntab_pc(pclntab "" "Reads and builds program counter tables")
-pclntab_pc(pclnrt "" "Tracebacks of the running program from its table")
+pclntab_pc(pclntab "Reads and builds program counter tables")
+pclntab_pc(pclnrt "Tracebacks of the running program from its table")

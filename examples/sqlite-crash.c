@@ -43,7 +43,7 @@ static int print_row(void *data, int n, char **values, char **names) {
   return 0;
 }
 
-static void report(sqlite3 *db) {
+static void print_orders(sqlite3 *db) {
   char *error = NULL;
   if (sqlite3_exec(db, "select customer, price(customer, sum) from orders",
                    print_row, NULL, &error) != SQLITE_OK) {
@@ -64,6 +64,6 @@ int main(void) {
                    "insert into orders values (1, 100), (2, 80), (3, 60)",
                    NULL, NULL, NULL) != SQLITE_OK)
     return 1;
-  report(db);
+  print_orders(db);
   return sqlite3_close(db);
 }

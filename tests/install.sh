@@ -7,7 +7,7 @@
 #
 #   tests/install.sh SOURCE BUILD
 set -euo pipefail
-src=${1:?source folder} build=${2:?build folder}
+src=$(realpath "${1:?source folder}") build=$(realpath "${2:?build folder}")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 prefix=$tmp/prefix
@@ -40,7 +40,7 @@ mv block1.c hello.c
   echo 'return n > 0 && n < 64 ? 0 : 1; }'
 } >runtime.c
 # The compiler looks where an installed one would without being told.
-export CPATH=$prefix/include LIBRARY_PATH=$prefix/lib
+export CPATH=$prefix/include LIBRARY_PATH=$prefix/lib LD_LIBRARY_PATH=$prefix/lib
 # gcc finds ld.lld and ld.mold by these names.
 export PATH=/usr/lib/llvm-19/bin:$PATH
 blocks sh >commands
@@ -56,7 +56,7 @@ grep -q 'main at .*runtime\.c:' out || { cat out; fail "README's walk"; }
 
 # Options: the README's table is that of the program.
 sed -nE 's/^\| `([a-z-]+)[`=].*/\1/p' "$src/README.md" | sort >documented
-pclntab-link --help | sed -nE 's/^ +--([a-z-]+).*/\1/p' | sort >known
+pclntab-link --help | grep -oE -- '--[a-z-]+' | sed 's|^--||' | sort -u >known
 missing=$(comm -23 documented known | xargs)
 [ -z "$missing" ] || fail "README's options unknown to pclntab-link: $missing"
 for f in $(grep -oE '\]\(([a-zA-Z/.-]+)\)' "$src/README.md" | tr -d '])('); do
@@ -83,7 +83,7 @@ for linker in bfd gold lld mold; do
     { cat out; fail "no sound table from $linker by way of CMake"; }
 done
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
-unset CPATH LIBRARY_PATH
+unset CPATH LIBRARY_PATH LD_LIBRARY_PATH
 gcc -O2 -g hello.c $(pkg-config --cflags pclnrt) -fuse-ld=bfd \
   -Wl,-plugin,"$(pkg-config --variable=plugin pclnrt)" \
   $(pkg-config --static --libs pclnrt) -o by-pkg-config
