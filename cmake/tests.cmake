@@ -125,3 +125,10 @@ foreach(feature archives damage failing kinds lto placement refused relocatable
     COMMAND ${PROJECT_SOURCE_DIR}/tests/link/${feature}.sh ${PROJECT_BINARY_DIR})
   set_tests_properties(link/${feature} PROPERTIES LABELS link TIMEOUT 300)
 endforeach()
+pclntab_unit_test(dwarf_line pclntab_sources pclntab_model pclntab_lookup)
+pclntab_unit_test(dwarf_info pclntab_sources pclntab_model pclntab_lookup)
+pclntab_unit_test(dwarf pclntab_sources pclntab_model pclntab_lookup)
+target_compile_definitions(test_dwarf PRIVATE
+  PCLN_DWARF_SEEDS="${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/dwarf")
+target_link_options(test_dwarf PRIVATE
+  LINKER:--wrap=malloc,--wrap=calloc,--wrap=realloc)

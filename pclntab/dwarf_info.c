@@ -518,7 +518,9 @@ static enum pcln_status visit(struct walk *w, uint64_t die,
   switch (ab->kind) {
   case PCLN_DW_OPAQUE:
   case PCLN_DW_CLASS:
-    if ((ab->kind == PCLN_DW_OPAQUE) && skip_subtree(w, ab))
+    if ((ab->kind == PCLN_DW_OPAQUE ||
+         (outer == OUTSIDE && w->unit->c_family)) &&
+        skip_subtree(w, ab))
       return PCLN_OK;
     skip_attrs(w, ab);
     break;
