@@ -150,6 +150,7 @@ static enum pcln_status init_encoder(struct pcln_encoder *e) {
       {&e->cutab, PCLN_NO_CU, e->m->n_cus, 16 * e->m->n_cus},
       {&e->pctab, UINT32_MAX, 4 * n, 96 * n},
       {&e->funcdata, PCLN_NO_FUNCDATA, n / 2, 64 * n},
+      {&e->callees, UINT32_MAX, n / 2, 4 * n},
   };
   enum pcln_status st = PCLN_OK;
   for (size_t i = 0; i < sizeof pools / sizeof *pools && st == PCLN_OK; i++)
@@ -159,6 +160,10 @@ static enum pcln_status init_encoder(struct pcln_encoder *e) {
     st = alloc_units(e);
   if (st == PCLN_OK)
     st = alloc_functab(e);
+  if (st == PCLN_OK) {
+    e->callee_cache = calloc(PCLN_CALLEE_CACHE, sizeof *e->callee_cache);
+    st = e->callee_cache ? PCLN_OK : PCLN_NO_MEMORY;
+  }
   if (st != PCLN_OK)
     return st;
   // What lies at offset 0, and keeps every region from being empty.
@@ -172,8 +177,8 @@ static enum pcln_status init_encoder(struct pcln_encoder *e) {
 }
 
 static void free_encoder(struct pcln_encoder *e) {
-  struct pcln_pool *pools[] = {&e->names, &e->files, &e->cutab, &e->pctab,
-                               &e->funcdata};
+  struct pcln_pool *pools[] = {&e->names, &e->files,    &e->cutab,
+                               &e->pctab, &e->funcdata, &e->callees};
   for (size_t i = 0; i < sizeof pools / sizeof *pools; i++)
     pcln_pool_free(pools[i]);
   free(e->functab);
@@ -182,6 +187,7 @@ static void free_encoder(struct pcln_encoder *e) {
   free(e->file_order);
   free(e->cu_used);
   free(e->cu_first);
+  free(e->callee_cache);
   free(e->runs.ptr);
   free(e->bytes.ptr);
   free(e->tree.ptr);
@@ -203,6 +209,7 @@ static enum pcln_status pool_fault(const struct pcln_encoder *e,
       {&e->cutab, "limit-files", "the units' file lists exceed 4 GiB"},
       {&e->pctab, "limit-pctab", "the pc-value streams exceed 4 GiB"},
       {&e->funcdata, "limit-funcdata", "the FUNCDATA area exceeds 4 GiB"},
+      {&e->callees, "limit-callees", "the inlined functions exceed 4 GiB"},
   };
   for (size_t i = 0; i < sizeof pools / sizeof *pools; i++)
     if (pools[i].pool->status == PCLN_LIMIT)
@@ -340,7 +347,7 @@ struct part {
 
 struct layout {
   struct part names, cutab, files, pctab, functab; // of pclntab
-  struct part pclntab, funcdata, findfunctab, rules;
+  struct part pclntab, funcdata, findfunctab, rules, callees;
   size_t len;
 };
 
@@ -371,7 +378,9 @@ static struct layout lay_out(const struct pcln_encoder *e) {
   l.funcdata = place(&at, BLOB_ALIGN, e->funcdata.len);
   l.findfunctab = place(&at, 4, findfunctab_len(e->text_len));
   l.rules = place(&at, 4, e->m->n_rules * PCLN_RULE_SIZE);
-  l.len = align_up(at, BLOB_ALIGN);
+  // The callees end the table, so that its length says how many there are.
+  l.callees = place(&at, BLOB_ALIGN, e->callees.len);
+  l.len = at;
   return l;
 }
 
@@ -428,6 +437,8 @@ static void put_module_header(const struct pcln_encoder *e,
   put_part(e, h + PCLN_MOD_RULES, l->rules);
   pcln_put32(h + PCLN_MOD_BUILD_ID_LEN, m->build_id_len, e->swap);
   pcln_put16(h + PCLN_MOD_MACHINE, m->machine, e->swap);
+  pcln_put32(h + PCLN_MOD_CALLEES,
+             l->callees.len ? (uint32_t)l->callees.off : 0, e->swap);
   memcpy(h + PCLN_MOD_BUILD_ID, m->build_id, m->build_id_len);
 }
 
@@ -460,6 +471,7 @@ static enum pcln_status put_blob(const struct pcln_encoder *e,
   memcpy(b + l->pctab.off, e->pctab.bytes, l->pctab.len);
   memcpy(b + l->functab.off, e->functab, l->functab.len);
   memcpy(b + l->funcdata.off, e->funcdata.bytes, l->funcdata.len);
+  memcpy(b + l->callees.off, e->callees.bytes, l->callees.len);
   put_findfunctab(e, b + l->findfunctab.off);
   put_rules(e, b + l->rules.off);
   pcln_put32(b + PCLN_MOD_CHECKSUM, pcln_blob_checksum(b, l->len), e->swap);
@@ -481,6 +493,7 @@ static void fill_stats(const struct pcln_encoder *e, const struct layout *l,
       .funcdata = l->funcdata.len,
       .findfunctab = l->findfunctab.len,
       .rules = l->rules.len,
+      .callees = l->callees.len,
       .total = l->len,
       .n_funcs = e->m->n_funcs,
       .n_holes = e->n_holes,
@@ -512,6 +525,7 @@ enum pcln_status pcln_encode(const struct pcln_module *m,
       .o = o,
       .sink = sink,
       .swap = m->big_endian != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__),
+      .compact = o->layout == PCLN_GO_120 && !o->go_compat,
       .inline_size = o->layout == PCLN_GO_118 ? PCLN_GO118_INLINE_SIZE
                                               : PCLN_GO120_INLINE_SIZE,
       .func_size = o->layout == PCLN_GO_118 ? PCLN_GO118_FUNC_SIZE

@@ -11,6 +11,8 @@
 
 #define PCLN_NO_NUMBER UINT32_MAX
 
+enum { PCLN_CALLEE_CACHE = 8192 };
+
 // A run of a function's pcfile stream, with the file number it gets.
 struct pcln_file_run {
   uint32_t hi; // bytes from entry
@@ -32,7 +34,8 @@ struct pcln_encoder {
   uint64_t text_va;
   uint32_t text_len;
 
-  struct pcln_pool names, files, cutab, pctab, funcdata;
+  bool compact; // inline trees: ours, else Go's
+  struct pcln_pool names, files, cutab, pctab, funcdata, callees;
   uint8_t *functab; // entries, end marker, records
   size_t functab_len;
   uint32_t n_entries, n_holes;
@@ -45,6 +48,15 @@ struct pcln_encoder {
   uint32_t *file_order;  // pool offsets in the order of the numbers
   uint32_t *cu_used;     // how many numbers the unit has given out
   uint32_t *cu_first;    // its first index in cutab, once all are numbered
+
+  // Inlined functions met last, by the address of their name: a program names
+  // each of them many times, and mostly near to one another.
+  struct pcln_callee_cache {
+    const char *name;
+    int32_t start_line;
+    uint32_t callee; // index
+    uint8_t func_id;
+  } * callee_cache; // PCLN_CALLEE_CACHE of them
 
   struct pcln_scratch runs, bytes, tree, order;
   size_t n_inlines, n_streams;

@@ -185,6 +185,8 @@ static unsigned funcdata_align(const struct pcln_encoder *e, uint32_t index) {
   case PCLN_FUNCDATA_ARG_INFO:
   case PCLN_FUNCDATA_ARG_LIVE:
     return 1;
+  case PCLN_FUNCDATA_INLTREE:
+    return e->compact ? 1 : 4;
   default:
     return 4;
   }
@@ -309,23 +311,94 @@ static void put_tree_120(struct pcln_encoder *e, const struct pcln_func_def *f,
   }
 }
 
+// Writes 4 bytes if `wide`, else 2; returns the place behind them.
+static uint8_t *put_narrow(uint8_t *p, uint32_t v, bool wide, bool swap) {
+  if (wide)
+    pcln_put32(p, v, swap);
+  else
+    pcln_put16(p, (uint16_t)v, swap);
+  return p + (wide ? 4 : 2);
+}
+
+// The index of an inlined function among the callees, added if new.
+static enum pcln_status add_callee(struct pcln_encoder *e,
+                                   const struct pcln_func_def *f,
+                                   const struct pcln_inline_def *in,
+                                   uint32_t *callee) {
+  const uint64_t hash = (uintptr_t)in->name * UINT64_C(0x9e3779b97f4a7c15);
+  struct pcln_callee_cache *c =
+      &e->callee_cache[(hash >> 32) % PCLN_CALLEE_CACHE];
+  if (c->name != in->name || !in->name || c->start_line != in->start_line ||
+      c->func_id != in->func_id) {
+    if (in->start_line < 0 || in->start_line >> PCLN_CALLEE_LINE_BITS)
+      return pcln_encode_fault(e, PCLN_LIMIT, "limit-start-line", f,
+                               "a function inlined here begins in a line above "
+                               "16777215");
+    uint8_t r[PCLN_CALLEE_SIZE];
+    pcln_put32(r, pcln_encode_name(e, in->name), e->swap);
+    pcln_put32(r + 4,
+               (uint32_t)in->start_line | (uint32_t)in->func_id
+                                              << PCLN_CALLEE_LINE_BITS,
+               e->swap);
+    *c = (struct pcln_callee_cache){
+        .name = in->name,
+        .start_line = in->start_line,
+        .func_id = in->func_id,
+        .callee =
+            pcln_pool_add(&e->callees, r, sizeof r, 1) / PCLN_CALLEE_SIZE};
+  }
+  *callee = c->callee;
+  return e->callees.status;
+}
+
+// Writes the tree; *len is its size, at most 1 + 8 bytes a record.
+static enum pcln_status put_tree_compact(struct pcln_encoder *e,
+                                         const struct pcln_func_def *f,
+                                         uint8_t *tree, size_t *len) {
+  uint32_t *callees =
+      pcln_scratch_get(&e->order, f->n_inlines * sizeof *callees);
+  if (!callees)
+    return PCLN_NO_MEMORY;
+  uint32_t max_callee = 0, max_pc = 0;
+  for (uint32_t i = 0; i < f->n_inlines; i++) {
+    const enum pcln_status st = add_callee(e, f, &f->inlines[i], &callees[i]);
+    if (st != PCLN_OK)
+      return st;
+    max_callee |= callees[i];
+    max_pc |= f->inlines[i].parent_pc;
+  }
+  const bool wide_callee = max_callee > UINT16_MAX;
+  const bool wide_pc = max_pc > UINT16_MAX;
+  uint8_t *p = tree;
+  *p++ = (uint8_t)((wide_callee ? PCLN_INLINE_WIDE_CALLEE : 0) |
+                   (wide_pc ? PCLN_INLINE_WIDE_PC : 0));
+  for (uint32_t i = 0; i < f->n_inlines; i++) {
+    p = put_narrow(p, callees[i], wide_callee, e->swap);
+    p = put_narrow(p, f->inlines[i].parent_pc, wide_pc, e->swap);
+  }
+  *len = (size_t)(p - tree);
+  return PCLN_OK;
+}
+
 static enum pcln_status add_inline_tree(struct pcln_encoder *e,
                                         const struct pcln_func_def *f,
                                         struct encoded *x) {
   if (!f->n_inlines)
     return PCLN_OK;
-  const size_t len = (size_t)f->n_inlines * e->inline_size;
+  size_t len = (size_t)f->n_inlines * e->inline_size;
   uint8_t *tree = pcln_scratch_get(&e->tree, len);
   if (!tree)
     return PCLN_NO_MEMORY;
   e->n_inlines += f->n_inlines;
-  if (e->o->layout == PCLN_GO_118) {
-    const enum pcln_status st = put_tree_118(e, f, x, tree);
-    if (st != PCLN_OK)
-      return st;
-  } else {
+  enum pcln_status st = PCLN_OK;
+  if (e->compact)
+    st = put_tree_compact(e, f, tree, &len);
+  else if (e->o->layout == PCLN_GO_118)
+    st = put_tree_118(e, f, x, tree);
+  else
     put_tree_120(e, f, tree);
-  }
+  if (st != PCLN_OK)
+    return st;
   return put_funcdata(e, x, PCLN_FUNCDATA_INLTREE, tree, len);
 }
 

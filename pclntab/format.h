@@ -24,6 +24,8 @@
 //            +----------------------+
 //            | unwind rules, 16 B   |  ours; PCDATA_Unwind indexes it
 //            +----------------------+
+//            | callees, 8 B         |  ours; compact inline trees index it
+//            +----------------------+
 //
 // All integers have the byte order of the target. Offsets in the module header
 // count from byte 0 of the blob.
@@ -90,6 +92,17 @@ enum {
 // 20 bytes in go1.18 {i16 parent; u8 funcID; u8 pad; i32 file; i32 line;
 // i32 nameOff; i32 parentPc}.
 enum { PCLN_GO118_INLINE_SIZE = 20, PCLN_GO120_INLINE_SIZE = 16 };
+
+// Compact inline tree: ours, in tables with callees (PCLN_MOD_CALLEES).
+//   u8 width; then records {callee index; parentPc}, each 2 bytes wide, or 4
+// if the bit of `width` below is set; no padding.
+// A callee: {u32 nameOff; u32 startLine in the low 24 bits, funcID above}.
+enum {
+  PCLN_INLINE_WIDE_CALLEE = 1,
+  PCLN_INLINE_WIDE_PC = 2,
+  PCLN_CALLEE_SIZE = 8,
+  PCLN_CALLEE_LINE_BITS = 24,
+};
 
 // findfunctab: a 20-byte record {u32 idx; u8 sub[16]} for each 4096 bytes of
 // text; the last one ends after its last used byte.
@@ -166,8 +179,10 @@ enum {
   PCLN_MOD_CHECKSUM = 80,     // u32, CRC-32C of the blob with this field as 0
   PCLN_MOD_BUILD_ID_LEN = 84, // u32, 0 to 32
   PCLN_MOD_MACHINE = 88,      // u16, ELF e_machine
-  PCLN_MOD_RESERVED = 90,     // 6 bytes, 0
-  PCLN_MOD_BUILD_ID = 96,     // 32 bytes, GNU build-id, zero padded
+  PCLN_MOD_RESERVED = 90,     // 2 bytes, 0
+  PCLN_MOD_CALLEES = 92,  // u32, offset of the callees, which end the blob; 0:
+                          // inline trees are Go's
+  PCLN_MOD_BUILD_ID = 96, // 32 bytes, GNU build-id, zero padded
   PCLN_MOD_SIZE = 128,
   PCLN_BUILD_ID_MAX = 32,
 };

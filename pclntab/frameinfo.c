@@ -20,6 +20,35 @@
 
 // --- Inlined calls ----------------------------------------------------------
 
+// Record `idx` of a compact inline tree (format.h).
+static enum pcln_status compact_inline_at(const struct pcln_table *t,
+                                          struct pcln_span tree, uint32_t idx,
+                                          struct pcln_inline *out) {
+  if (!tree.len ||
+      tree.ptr[0] > (PCLN_INLINE_WIDE_CALLEE | PCLN_INLINE_WIDE_PC))
+    return PCLN_CORRUPT;
+  const bool wide_callee = tree.ptr[0] & PCLN_INLINE_WIDE_CALLEE;
+  const bool wide_pc = tree.ptr[0] & PCLN_INLINE_WIDE_PC;
+  const size_t size = (wide_callee ? 4u : 2u) + (wide_pc ? 4u : 2u);
+  if (idx >= (tree.len - 1) / size)
+    return PCLN_CORRUPT;
+  const uint8_t *r = tree.ptr + 1 + idx * size;
+  const uint8_t *pc = r + (wide_callee ? 4 : 2);
+  const uint32_t callee =
+      wide_callee ? pcln_load32(r, t->swap) : pcln_load16(r, t->swap);
+  if (callee >= t->callees.len / PCLN_CALLEE_SIZE)
+    return PCLN_CORRUPT;
+  const uint8_t *c = t->callees.ptr + (size_t)callee * PCLN_CALLEE_SIZE;
+  const uint32_t line = pcln_load32(c + 4, t->swap);
+  *out = (struct pcln_inline){
+      .name_off = pcln_load32(c, t->swap),
+      .start_line = (int32_t)(line & ((1u << PCLN_CALLEE_LINE_BITS) - 1)),
+      .func_id = (uint8_t)(line >> PCLN_CALLEE_LINE_BITS),
+      .parent_pc =
+          wide_pc ? pcln_load32(pc, t->swap) : pcln_load16(pc, t->swap)};
+  return PCLN_OK;
+}
+
 enum pcln_status pcln_inline_at(const struct pcln_table *t,
                                 const struct pcln_func *f, uint32_t idx,
                                 struct pcln_inline *out) {
@@ -29,6 +58,8 @@ enum pcln_status pcln_inline_at(const struct pcln_table *t,
   if (status != PCLN_OK)
     // A stream with inline numbers but no tree to look them up in.
     return status == PCLN_NOT_FOUND && t->funcdata.ptr ? PCLN_CORRUPT : status;
+  if (t->callees.ptr)
+    return compact_inline_at(t, tree, idx, out);
   const unsigned size = pcln_inline_size(t);
   if (idx >= tree.len / size)
     return PCLN_CORRUPT;

@@ -47,11 +47,12 @@ static void print_table(const struct pcln_encode_stats *t) {
           "holes, %zu inlined calls\n"
           "              names %zu, files %zu, cutab %zu, pctab %zu (%zu "
           "streams, %zu distinct)\n"
-          "              functab %zu, records %zu, funcdata %zu, findfunctab "
-          "%zu, rules %zu\n",
+          "              functab %zu, records %zu, funcdata %zu, callees %zu, "
+          "findfunctab %zu, rules %zu\n",
           t->total, t->n_funcs, per_func, t->n_holes, t->n_inlines, t->names,
           t->files, t->cutab, t->pctab, t->n_streams, t->n_distinct_streams,
-          t->functab, t->records, t->funcdata, t->findfunctab, t->rules);
+          t->functab, t->records, t->funcdata, t->callees, t->findfunctab,
+          t->rules);
 }
 
 void pcln_link_print_stats(const char *path, const struct pcln_link_stats *s) {

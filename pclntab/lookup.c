@@ -58,6 +58,19 @@ static bool module_part(const struct pcln_table *t, size_t at,
   return true;
 }
 
+// The callees reach up to the end of the table.
+static bool module_callees(struct pcln_table *t) {
+  const uint32_t off = pcln_load32(t->blob.ptr + PCLN_MOD_CALLEES, t->swap);
+  if (off == 0)
+    return true; // absent
+  if (off < PCLN_MOD_SIZE || off > t->blob.len ||
+      (t->blob.len - off) % PCLN_CALLEE_SIZE != 0)
+    return false;
+  t->callees =
+      (struct pcln_span){.ptr = t->blob.ptr + off, .len = t->blob.len - off};
+  return true;
+}
+
 // Reads our header at t->blob, which begins with the magic.
 static enum pcln_status open_module(struct pcln_table *t,
                                     const struct pcln_sink *sink) {
@@ -83,7 +96,7 @@ static enum pcln_status open_module(struct pcln_table *t,
   if (!module_part(t, PCLN_MOD_PCLNTAB, &t->pclntab) ||
       !module_part(t, PCLN_MOD_FUNCDATA, &t->funcdata) ||
       !module_part(t, PCLN_MOD_FINDFUNCTAB, &t->findfunctab) ||
-      !module_part(t, PCLN_MOD_RULES, &t->rules))
+      !module_part(t, PCLN_MOD_RULES, &t->rules) || !module_callees(t))
     return corrupt(sink, "module-part", "module header", PCLN_MOD_PCLNTAB,
                    "a part of the table lies outside of it");
   const uint32_t id_len = pcln_load32(h + PCLN_MOD_BUILD_ID_LEN, t->swap);

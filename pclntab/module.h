@@ -154,7 +154,7 @@ struct pcln_encode_options {
 };
 struct pcln_encode_stats { // bytes
   size_t header, names, cutab, files, pctab, functab, records, funcdata,
-      findfunctab, rules, total;
+      findfunctab, rules, callees, total;
   size_t n_funcs, n_holes, n_inlines, n_streams, n_distinct_streams;
 };
 // The blob, allocated with malloc; the caller frees it. `stats` may be null.

@@ -59,6 +59,7 @@ struct pcln_table {
   struct pcln_span blob, pclntab;
   struct pcln_span names, cutab, files, pctab, functab; // functab with records
   struct pcln_span funcdata, findfunctab, rules;        // may be absent
+  struct pcln_span callees; // ours: inline trees are compact; else absent
   uint64_t funcdata_va; // before go1.18: link-time address of funcdata.ptr[0]
   unsigned go_minor;    // as given to pcln_open()
   struct pcln_span build_id;

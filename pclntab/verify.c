@@ -58,14 +58,15 @@ static bool all_zero(const uint8_t *p, size_t len) {
 static void check_parts(struct pcln_verifier *v) {
   const struct pcln_table *t = v->t;
   const struct pcln_span parts[] = {t->pclntab, t->funcdata, t->findfunctab,
-                                    t->rules};
+                                    t->rules, t->callees};
   const uint8_t *end = t->blob.ptr + PCLN_MOD_SIZE;
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (!parts[i].ptr)
       continue;
     if (parts[i].ptr < end)
       pcln_fault(v, "module-order", NULL, "module header",
-                 PCLN_MOD_PCLNTAB + 8 * i,
+                 parts[i].ptr == t->callees.ptr ? PCLN_MOD_CALLEES
+                                                : PCLN_MOD_PCLNTAB + 8 * i,
                  "a part of the table begins before the part before it ends");
     end = parts[i].ptr + parts[i].len;
   }
@@ -80,7 +81,7 @@ static void check_module_header(struct pcln_verifier *v) {
     pcln_fault(v, "checksum", NULL, "module header", PCLN_MOD_CHECKSUM,
                "the table's bytes are not those that were written");
   if (t->stackmap_bits > 2 || (t->flags & ~(uint32_t)PCLN_MODF_GO_COMPAT) ||
-      !all_zero(h + PCLN_MOD_RESERVED, PCLN_MOD_BUILD_ID - PCLN_MOD_RESERVED) ||
+      !all_zero(h + PCLN_MOD_RESERVED, PCLN_MOD_CALLEES - PCLN_MOD_RESERVED) ||
       !all_zero(h + PCLN_MOD_BUILD_ID + t->build_id.len,
                 PCLN_BUILD_ID_MAX - t->build_id.len))
     pcln_fault(v, "module-fields", NULL, "module header", PCLN_MOD_FLAGS,

@@ -170,6 +170,7 @@ enum pcln_status dump_header(struct dump *d) {
       {"filetab", &t->files},     {"pctab", &t->pctab},
       {"functab", &t->functab},   {"funcdata", &t->funcdata},
       {"rules", &t->rules},       {"findfunctab", &t->findfunctab},
+      {"callees", &t->callees},
   };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     header_span(o, &t->blob, parts[i].name, parts[i].span);

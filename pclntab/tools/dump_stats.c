@@ -47,6 +47,7 @@ static void size_records(struct dump *d) {
       {"funcdata", t->ours ? t->funcdata.len : 0},
       {"findfunctab", t->ours ? t->findfunctab.len : 0},
       {"rules", t->rules.len},
+      {"callees", t->callees.len},
   };
   const uint64_t total = t->blob.len;
   uint64_t sum = 0;

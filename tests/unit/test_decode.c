@@ -130,69 +130,81 @@ static void note_fault(void *ctx, const struct pcln_report *r) {
   snprintf(seen->fault, sizeof seen->fault, "%s", r->fault);
 }
 
-// Two functions, lines and an inlined call; edits of single words provoke each
-// fault and no other.
-static void faults_are_named(void **state) {
-  (void)state;
-  struct random_model r = {0};
-  pcln_module_init(&r.m);
-  pcln_stream_init(&r.s, 1);
-  const char *files[] = {"a.c"};
-  struct pcln_cu_def cu = {files, 1};
-  r.m.cus = &cu;
-  r.m.n_cus = 1;
-  struct pcln_inline_def in = {.name = "in"};
-  const int32_t no_tail[1] = {0};
+// Two functions with a file and an inlined call each.
+static void small_table(struct random_model *r, bool go_compat, uint8_t **bytes,
+                        size_t *len) {
+  static const char *files[] = {"a.c"};
+  static struct pcln_cu_def cu = {files, 1};
+  static struct pcln_inline_def in = {.name = "in"};
+  *r = (struct random_model){0};
+  pcln_module_init(&r->m);
+  pcln_stream_init(&r->s, 1);
+  r->m.cus = &cu;
+  r->m.n_cus = 1;
   for (uint64_t va = 0x1000; va < 0x1020; va += 0x10) {
     struct pcln_func_def f = {.va = va, .size = 0x10, .name = "f"};
-    f.pcfile = rnd_stream(&r, 0x10, 1, 0, 1, no_tail, 0);
+    f.pcfile = rnd_stream(r, 0x10, 1, 0, 1, NULL, 0);
     f.inlines = &in;
     f.n_inlines = 1;
     rnd_ok(pcln_func_set_pcdata(&f, PCLN_PCDATA_INLTREE,
-                                rnd_stream(&r, 0x10, 1, 0, 1, no_tail, 0),
-                                &r.m.arena));
-    rnd_ok(pcln_module_add_func(&r.m, &f));
+                                rnd_stream(r, 0x10, 1, 0, 1, NULL, 0),
+                                &r->m.arena));
+    rnd_ok(pcln_module_add_func(&r->m, &f));
   }
-  uint8_t *bytes;
-  size_t len;
-  encode_model(&r.m, PCLN_GO_120, false, &bytes, &len);
-  struct pcln_table t;
-  assert_int_equal(pcln_open(&t, bytes, len, NULL, NULL), PCLN_OK);
-  struct pcln_func f;
-  assert_int_equal(pcln_func_at(&t, 0, &f), PCLN_OK);
-  const size_t functab = (size_t)(t.functab.ptr - bytes);
-  const size_t rec = functab + f.rec_off;
-  const size_t tree = rec + PCLN_GO120_FUNC_SIZE + 3 * 4 + 3 * 4;
-  const size_t funcdata = (size_t)(t.funcdata.ptr - bytes);
-  const struct {
-    size_t at;
-    uint32_t value;
-    const char *fault;
-  } cases[] = {
-      {functab + 4, (uint32_t)t.functab.len, "func-record"},
-      {functab + 8, 0, "func-order"},
-      {rec + PCLN_GO_FUNC_PCFILE, (uint32_t)t.pctab.len, "stream-malformed"},
-      {rec + PCLN_GO_FUNC_PCFILE, (uint32_t)t.pctab.len - 1,
-       "stream-malformed"},
-      {rec + PCLN_GO_FUNC_CU_OFFSET, 2, "file-number"},
-      {tree, 17, "funcdata-bounds"},
-      {tree, 4, "inline-index"},
-      {funcdata + 4, (uint32_t)t.names.len, "inline-name"},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    uint32_t old;
-    struct seen seen = {{0}};
-    const struct pcln_sink sink = {.fn = note_fault, .ctx = &seen};
-    memcpy(&old, bytes + cases[i].at, 4);
-    memcpy(bytes + cases[i].at, &cases[i].value, 4);
-    struct pcln_module m;
-    assert_int_not_equal(decode_bytes(bytes, len, &m, &sink), PCLN_OK);
-    assert_string_equal(seen.fault, cases[i].fault);
-    memcpy(bytes + cases[i].at, &old, 4);
-    pcln_module_free(&m);
+  encode_model(&r->m, PCLN_GO_120, go_compat, bytes, len);
+}
+
+// Changing one word provokes each fault and no other, in tables with Go's
+// inline trees and with compact ones.
+static void faults_are_named(void **state) {
+  (void)state;
+  for (int compact = 0; compact < 2; compact++) {
+    struct random_model r;
+    uint8_t *bytes;
+    size_t len;
+    small_table(&r, !compact, &bytes, &len);
+    struct pcln_table t;
+    struct pcln_func f;
+    assert_int_equal(pcln_open(&t, bytes, len, NULL, NULL), PCLN_OK);
+    assert_int_equal(pcln_func_at(&t, 0, &f), PCLN_OK);
+    assert_int_equal(t.callees.ptr != NULL, compact);
+    const size_t functab = (size_t)(t.functab.ptr - bytes);
+    const size_t rec = functab + f.rec_off;
+    const size_t tree = rec + PCLN_GO120_FUNC_SIZE + 3 * 4 + 3 * 4;
+    const size_t funcdata = (size_t)(t.funcdata.ptr - bytes);
+    const struct {
+      size_t at;
+      size_t value;
+      const char *fault;
+    } cases[] = {
+        {functab + 4, t.functab.len, "func-record"},
+        {functab + 8, 0, "func-order"},
+        {rec + PCLN_GO_FUNC_PCFILE, t.pctab.len, "stream-malformed"},
+        {rec + PCLN_GO_FUNC_PCFILE, t.pctab.len - 1, "stream-malformed"},
+        {rec + PCLN_GO_FUNC_CU_OFFSET, 2, "file-number"},
+        {tree, t.funcdata.len + 1, "funcdata-bounds"},
+        {tree, t.funcdata.len, "inline-index"},
+        {compact ? (size_t)(t.callees.ptr - bytes) : funcdata + 4, t.names.len,
+         "inline-name"},
+        {compact ? funcdata : tree, 4, "inline-index"}, // the width's
+        {compact ? funcdata + 1 : tree, compact ? 1 : 4, "inline-index"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+      uint32_t old;
+      const uint32_t value = (uint32_t)cases[i].value;
+      struct seen seen = {{0}};
+      const struct pcln_sink sink = {.fn = note_fault, .ctx = &seen};
+      memcpy(&old, bytes + cases[i].at, 4);
+      memcpy(bytes + cases[i].at, &value, 4);
+      struct pcln_module m;
+      assert_int_not_equal(decode_bytes(bytes, len, &m, &sink), PCLN_OK);
+      assert_string_equal(seen.fault, cases[i].fault);
+      memcpy(bytes + cases[i].at, &old, 4);
+      pcln_module_free(&m);
+    }
+    free(bytes);
+    random_model_free(&r);
   }
-  free(bytes);
-  random_model_free(&r);
 }
 
 // Many entries that name one large record would claim memory that is the square
