@@ -66,6 +66,7 @@ void pcln_dw_builder_free(struct pcln_dw_builder *b) {
   free(b->inl);
   free(b->calls);
   free(b->call_hash);
+  free(b->unplaced);
 }
 
 // A unit being built.
@@ -510,27 +511,43 @@ static uint32_t round_up(const struct unit *w, uint32_t off) {
   return (off + q - 1) / q * q;
 }
 
-// Calls that no real pc stands for get virtual ones from `size` on, in order.
+static int by_position(const void *a, const void *b) {
+  const struct pcln_dw_call *x = *(struct pcln_dw_call *const *)a;
+  const struct pcln_dw_call *y = *(struct pcln_dw_call *const *)b;
+  if (x->file != y->file)
+    return x->file < y->file ? -1 : 1;
+  if (x->inl != y->inl)
+    return x->inl < y->inl ? -1 : 1;
+  return (x->line > y->line) - (x->line < y->line);
+}
+
+// Calls that no real pc stands for get virtual ones from `size` on, sorted so
+// that neighbours share what they can: a run goes on while its value does.
 static enum pcln_status add_virtual(struct unit *w, uint32_t size) {
   struct pcln_dw_builder *b = w->b;
   const uint32_t q = w->job->module->quantum;
   uint64_t pc = round_up(w, size);
-  for (size_t i = 0; i < b->n_calls; i++) {
-    struct pcln_dw_call *c = &b->calls[i];
-    if (c->pc != PCLN_DW_ROOT)
-      continue;
-    if (pc + q > INT32_MAX) {
-      pcln_dw_corrupt(w->fault, "dwarf-limit", ".debug_info", w->u->off,
-                      "a function is too long for its inlined calls");
-      return w->fault->status = PCLN_LIMIT;
-    }
+  size_t n = 0;
+  if (!RESERVE(b, unplaced, b->n_calls))
+    return pcln_dw_no_memory(w->fault);
+  for (size_t i = 0; i < b->n_calls; i++)
+    if (b->calls[i].pc == PCLN_DW_ROOT)
+      b->unplaced[n++] = &b->calls[i];
+  qsort(b->unplaced, n, sizeof *b->unplaced, by_position);
+  if (pc + (uint64_t)n * q > INT32_MAX) {
+    pcln_dw_corrupt(w->fault, "dwarf-limit", ".debug_info", w->u->off,
+                    "a function is too long for its inlined calls");
+    return w->fault->status = PCLN_LIMIT;
+  }
+  for (size_t i = 0; i < n; i++) {
+    struct pcln_dw_call *c = b->unplaced[i];
     c->pc = (uint32_t)pc;
     pc += q;
     pcln_stream_add(&b->pcln, (uint32_t)pc, c->line);
     pcln_stream_add(&b->pcfile, (uint32_t)pc, c->file);
     pcln_stream_add(&b->inltree, (uint32_t)pc, c->inl);
-    b->virtual_pcs++;
   }
+  b->virtual_pcs += n;
   return PCLN_OK;
 }
 

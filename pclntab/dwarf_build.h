@@ -64,8 +64,9 @@ struct pcln_dw_builder {
   struct pcln_dw_inl *inl;    // the function's inlined calls
   struct pcln_dw_call *calls;
   uint32_t *call_hash; // index into calls + 1
+  struct pcln_dw_call **unplaced;
   size_t n_pos, cap_pos, n_inner, cap_inner, n_heap, cap_heap, n_inl, cap_inl,
-      n_calls, cap_calls, cap_call_hash, call_mask;
+      n_calls, cap_calls, cap_call_hash, cap_unplaced, call_mask;
   size_t seq; // first sequence that may cover the function
   // Totals.
   size_t line_rows, dead_sequences, inlined_calls, virtual_pcs;
