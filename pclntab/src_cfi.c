@@ -179,11 +179,12 @@ static bool take_row(void *ctx, uint64_t lo, uint64_t hi,
 static enum pcln_status walk(struct cfi_job *j,
                              const struct pcln_fde_list *fdes) {
   for (size_t i = 0; i < fdes->n && j->status == PCLN_OK; i++) {
-    j->range = &fdes->ranges[i];
+    const struct pcln_fde_range *r = j->range = &fdes->ranges[i];
+    const struct pcln_cfi_fde fde = {
+        .lo = r->fde_lo, .hi = r->fde_hi, .off = r->off};
     // A malformed program has been reported, and has its row NONE.
     const enum pcln_status ignored =
-        pcln_cfi_rows(&fdes->sections[j->range->section], &j->range->fde,
-                      take_row, j, &j->sink);
+        pcln_cfi_rows(&fdes->sections[r->section], &fde, take_row, j, &j->sink);
     (void)ignored;
   }
   while (j->func < j->m->n_funcs && j->status == PCLN_OK)

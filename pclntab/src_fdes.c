@@ -9,8 +9,11 @@
 // are recognised by pointing into no executable section.
 #include "src_fdes.h"
 
+#include "src_sort.h"
+
 #include <elf.h>
 #include <stdlib.h>
+#include <string.h>
 
 const struct pcln_elf_section *pcln_text_section(const struct pcln_elf *elf,
                                                  uint64_t va) {
@@ -62,8 +65,13 @@ static enum pcln_status read_section(struct pcln_elf *elf,
     if (!text)
       continue;
     status = add_range(
-        list, &(struct pcln_fde_range){
-                  .lo = fde.lo, .hi = fde.hi, .fde = fde, .section = section});
+        list, &(struct pcln_fde_range){.lo = fde.lo,
+                                       .hi = fde.hi,
+                                       .fde_lo = fde.lo,
+                                       .fde_hi = fde.hi,
+                                       .off = fde.off,
+                                       .section = section,
+                                       .signal_frame = fde.signal_frame});
     if (status != PCLN_OK)
       return status;
   }
@@ -71,19 +79,30 @@ static enum pcln_status read_section(struct pcln_elf *elf,
 
 // --- Making disjoint --------------------------------------------------------
 
-static int range_order(const void *x, const void *y) {
-  const struct pcln_fde_range *a = x, *b = y;
-  if (a->lo != b->lo)
-    return a->lo < b->lo ? -1 : 1;
-  return (a->fde.off > b->fde.off) - (a->fde.off < b->fde.off);
-}
-
-static void sort_ranges(struct pcln_fde_range *v, size_t n) {
+// Sorts ranges[first..] by address; FDEs of one address keep their order.
+static enum pcln_status sort_ranges(struct pcln_fde_list *list, size_t first) {
+  struct pcln_fde_range *v = list->ranges + first;
+  const size_t n = list->n - first;
   bool sorted = true;
   for (size_t i = 1; i < n && sorted; i++)
     sorted = v[i - 1].lo <= v[i].lo;
-  if (!sorted)
-    qsort(v, n, sizeof *v, range_order);
+  if (sorted)
+    return PCLN_OK;
+  struct pcln_va_key *keys = malloc(n * sizeof *keys);
+  struct pcln_fde_range *old = malloc(n * sizeof *old);
+  enum pcln_status status = PCLN_NO_MEMORY;
+  for (size_t i = 0; i < n && keys; i++)
+    keys[i] = (struct pcln_va_key){.va = v[i].lo, .idx = (uint32_t)i};
+  if (keys && old)
+    status = pcln_sort_keys(keys, n);
+  if (status == PCLN_OK) {
+    memcpy(old, v, n * sizeof *old);
+    for (size_t i = 0; i < n; i++)
+      v[i] = old[keys[i].idx];
+  }
+  free(keys);
+  free(old);
+  return status;
 }
 
 // Cuts each range where the one before it ends; returns how many are left.
@@ -129,8 +148,7 @@ static enum pcln_status cut_debug_frame(struct pcln_fde_list *list,
     }
   }
   free(debug);
-  sort_ranges(list->ranges, list->n);
-  return status;
+  return status == PCLN_OK ? sort_ranges(list, 0) : status;
 }
 
 // --- Interface --------------------------------------------------------------
@@ -155,9 +173,10 @@ enum pcln_status pcln_fde_list_read(struct pcln_elf *elf,
       out->sections[out->n_sections] = s;
       status = read_section(elf, out, (uint32_t)out->n_sections++, sink);
     }
+    if (status == PCLN_OK)
+      status = sort_ranges(out, first);
     if (status != PCLN_OK)
       return status;
-    sort_ranges(out->ranges + first, out->n - first);
     out->n = first + cut_overlaps(out->ranges + first, out->n - first);
     if (first)
       status = cut_debug_frame(out, first);

@@ -11,8 +11,10 @@
 
 struct pcln_fde_range {
   uint64_t lo, hi; // the part of the FDE that nothing before it covers
-  struct pcln_cfi_fde fde;
+  uint64_t fde_lo, fde_hi;
+  size_t off;       // of the FDE, from the section's start
   uint32_t section; // index into pcln_fde_list.sections
+  bool signal_frame;
 };
 
 struct pcln_fde_list {

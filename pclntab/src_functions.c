@@ -29,9 +29,9 @@
 #include "sources.h"
 #include "src_fdes.h"
 #include "src_plt.h"
+#include "src_sort.h"
 
 #include <elf.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,8 +57,9 @@ struct job {
   struct pcln_fde_list fdes;
   struct claims claims;
   struct pcln_plt_stubs plt;
-  size_t *open; // stack of claims whose range goes on
-  size_t n_symbol_funcs;
+  size_t *open;    // stack of claims whose range goes on
+  size_t next_fde; // the first whose function is not added
+  uint64_t done;   // functions are added up to here
 };
 
 static enum pcln_status add_claim(struct claims *cs, const struct claim *c) {
@@ -140,33 +141,50 @@ static enum pcln_status claim_symbols(struct job *j) {
   return PCLN_OK;
 }
 
-// By address; among those of one address the best comes last.
-static int claim_order(const void *x, const void *y) {
-  const struct claim *a = x, *b = y;
-  if (a->va != b->va)
-    return a->va < b->va ? -1 : 1;
+// Whether `a` names an address better than `b`.
+static bool is_better(const struct claim *a, const struct claim *b) {
   if (a->dynamic != b->dynamic)
-    return a->dynamic ? -1 : 1;
+    return b->dynamic;
   if (a->end != b->end)
-    return a->end < b->end ? -1 : 1;
+    return a->end > b->end;
   if (a->typed != b->typed)
-    return a->typed ? 1 : -1;
-  return (a->order > b->order) - (a->order < b->order);
+    return a->typed;
+  return a->order > b->order;
 }
 
 // Sorts, and keeps one claim for each address. What .dynsym repeats of .symtab
 // is no alias.
-static void choose_names(struct job *j) {
+static enum pcln_status choose_names(struct job *j) {
   struct claims *cs = &j->claims;
+  struct pcln_va_key *keys = malloc((cs->n + 1) * sizeof *keys);
+  struct claim *best = malloc((cs->n + 1) * sizeof *best);
+  enum pcln_status status = PCLN_NO_MEMORY;
   size_t n = 0;
-  qsort(cs->v, cs->n, sizeof *cs->v, claim_order);
-  for (size_t i = 0; i < cs->n; i++) {
-    if (i + 1 == cs->n || cs->v[i].va != cs->v[i + 1].va)
-      cs->v[n++] = cs->v[i];
-    else if (!cs->v[i].dynamic || cs->v[i + 1].dynamic)
+  for (size_t i = 0; i < cs->n && keys; i++)
+    keys[i] = (struct pcln_va_key){.va = cs->v[i].va, .idx = (uint32_t)i};
+  if (keys && best)
+    status = pcln_sort_keys(keys, cs->n);
+  for (size_t i = 0; i < cs->n && status == PCLN_OK; i++) {
+    const struct claim *c = &cs->v[keys[i].idx];
+    if (n == 0 || best[n - 1].va != c->va) {
+      best[n++] = *c;
+      continue;
+    }
+    const bool better = is_better(c, &best[n - 1]);
+    const struct claim *loser = better ? &best[n - 1] : c;
+    if (!loser->dynamic || (better ? c : &best[n - 1])->dynamic)
       j->stats->aliases++;
+    if (better)
+      best[n - 1] = *c;
   }
-  cs->n = n;
+  free(keys);
+  if (status == PCLN_OK) {
+    free(cs->v);
+    *cs = (struct claims){.v = best, .n = n, .cap = cs->n + 1};
+  } else {
+    free(best);
+  }
+  return status;
 }
 
 // --- Stubs ------------------------------------------------------------------
@@ -251,7 +269,7 @@ static void complete_ranges(struct job *j) {
         c->end = covered;
       c->end -= (c->end - c->va) % j->m->quantum;
     }
-    if (r && r->fde.signal_frame && r->lo >= covered && r->lo >= sec->va &&
+    if (r && r->signal_frame && r->lo >= covered && r->lo >= sec->va &&
         c->va - r->lo <= 16)
       c->va = r->lo;
     if (c->end > covered)
@@ -259,8 +277,8 @@ static void complete_ranges(struct job *j) {
   }
 }
 
-static enum pcln_status add_func(struct job *j, uint64_t lo, uint64_t hi,
-                                 const char *name) {
+static enum pcln_status append_func(struct job *j, uint64_t lo, uint64_t hi,
+                                    const char *name) {
   if (hi - lo > UINT32_MAX) {
     pcln_say(j->sink,
              &(struct pcln_report){.severity = PCLN_ERROR,
@@ -276,6 +294,56 @@ static enum pcln_status add_func(struct job *j, uint64_t lo, uint64_t hi,
                                     .cu = PCLN_NO_CU,
                                     .name = name,
                                     .args = PCLN_ARGS_UNKNOWN});
+}
+
+// A name for code at `va`, such as ".text+0x1240".
+static const char *place_name(struct job *j, const struct pcln_elf_section *sec,
+                              uint64_t va) {
+  char name[128], digits[16];
+  size_t n = 0, len = strnlen(sec->name, 96);
+  memcpy(name, sec->name, len);
+  memcpy(name + len, "+0x", 3);
+  for (uint64_t v = va - sec->va; v || n == 0; v >>= 4)
+    digits[n++] = "0123456789abcdef"[v & 15];
+  for (len += 3; n > 0;)
+    name[len++] = digits[--n];
+  return pcln_arena_strdup(&j->m->arena, name, len);
+}
+
+// Functions that only call frame information knows, in [lo, hi), which no
+// symbol and no stub covers. Only the start of an FDE begins a function: what
+// one covers behind a named function's end is that function's padding.
+static enum pcln_status add_unnamed(struct job *j, uint64_t lo, uint64_t hi) {
+  const uint64_t quantum = j->m->quantum;
+  for (; j->next_fde < j->fdes.n; j->next_fde++) {
+    const struct pcln_fde_range *r = &j->fdes.ranges[j->next_fde];
+    if (r->lo >= hi)
+      break;
+    const struct pcln_elf_section *sec = pcln_text_section(j->elf, r->lo);
+    if (r->lo < lo || !sec || r->lo % quantum)
+      continue;
+    uint64_t end = r->hi < hi ? r->hi : hi;
+    if (end - sec->va > sec->size)
+      end = sec->va + sec->size;
+    end -= (end - r->lo) % quantum;
+    if (end == r->lo)
+      continue;
+    const char *name = place_name(j, sec, r->lo);
+    j->stats->from_fdes++;
+    enum pcln_status status =
+        name ? append_func(j, r->lo, end, name) : PCLN_NO_MEMORY;
+    if (status != PCLN_OK)
+      return status;
+  }
+  return PCLN_OK;
+}
+
+// Adds a named function; those come in ascending order.
+static enum pcln_status add_func(struct job *j, uint64_t lo, uint64_t hi,
+                                 const char *name) {
+  enum pcln_status status = add_unnamed(j, j->done, lo);
+  j->done = hi;
+  return status == PCLN_OK ? append_func(j, lo, hi, name) : status;
 }
 
 static void count_claim(struct job *j, const struct claim *c) {
@@ -324,50 +392,8 @@ static enum pcln_status add_claimed(struct job *j) {
     j->open[n_open++] = i;
     count_claim(j, c);
   }
-  return close_until(j, &n_open, &pos, UINT64_MAX);
-}
-
-// --- Functions that only call frame information knows -----------------------
-
-static enum pcln_status add_unnamed(struct job *j, uint64_t lo, uint64_t hi) {
-  const struct pcln_elf_section *sec = pcln_text_section(j->elf, lo);
-  char name[128];
-  if (!sec)
-    return PCLN_OK;
-  if (hi - sec->va > sec->size)
-    hi = sec->va + sec->size;
-  const int len = snprintf(name, sizeof name, "%.96s+0x%llx", sec->name,
-                           (unsigned long long)(lo - sec->va));
-  const char *copy = pcln_arena_strdup(&j->m->arena, name, (size_t)len);
-  j->stats->from_fdes++;
-  return copy ? add_func(j, lo, hi, copy) : PCLN_NO_MEMORY;
-}
-
-// Only the start of an FDE begins a function: what one covers behind a named
-// function's end is that function's padding.
-static enum pcln_status add_from_fdes(struct job *j) {
-  const size_t n_named = j->m->n_funcs;
-  const uint64_t quantum = j->m->quantum;
-  size_t next = 0; // the first named function behind the FDE's start
-  for (size_t i = 0; i < j->fdes.n; i++) {
-    const uint64_t lo = j->fdes.ranges[i].lo;
-    uint64_t hi = j->fdes.ranges[i].hi;
-    while (next < n_named && j->m->funcs[next].va <= lo)
-      next++;
-    if (next) {
-      const struct pcln_func_def *before = &j->m->funcs[next - 1];
-      if (lo - before->va < before->size)
-        continue;
-    }
-    if (next < n_named && j->m->funcs[next].va < hi)
-      hi = j->m->funcs[next].va;
-    if (lo % quantum || hi - lo < quantum)
-      continue;
-    enum pcln_status status = add_unnamed(j, lo, hi - (hi - lo) % quantum);
-    if (status != PCLN_OK)
-      return status;
-  }
-  return PCLN_OK;
+  enum pcln_status status = close_until(j, &n_open, &pos, UINT64_MAX);
+  return status == PCLN_OK ? add_unnamed(j, j->done, UINT64_MAX) : status;
 }
 
 // --- Interface --------------------------------------------------------------
@@ -405,17 +431,16 @@ static enum pcln_status find_functions(struct job *j) {
     status = claim_symbols(j);
   if (status != PCLN_OK)
     return status;
-  choose_names(j);
-  status = claim_stubs(j);
+  status = choose_names(j);
+  if (status == PCLN_OK)
+    status = claim_stubs(j);
+  if (status == PCLN_OK && j->plt.n)
+    status = choose_names(j);
   if (status != PCLN_OK)
     return status;
-  if (j->plt.n)
-    choose_names(j);
   drop_labels(j);
   complete_ranges(j);
   status = add_claimed(j);
-  if (status == PCLN_OK)
-    status = add_from_fdes(j);
   return status == PCLN_OK ? pcln_module_sort(j->m, j->sink) : status;
 }
 
