@@ -118,6 +118,9 @@ add_test(NAME compare/go_tables
     $<TARGET_FILE:table_rows> ${CMAKE_CURRENT_BINARY_DIR}/compare/go)
 set_tests_properties(compare/go_tables PROPERTIES LABELS compare
   SKIP_RETURN_CODE 77 TIMEOUT 900)
+pclntab_fuzz_test(elf SOURCES pclntab/elf_image.c pclntab/elf_plan.c
+                  pclntab/elf_write.c pclntab/status.c LIBS z zstd)
+
 # The whole chain, one feature a test, on each linker.
 foreach(feature archives damage failing kinds lto placement refused relocatable
         responses same sections shared)

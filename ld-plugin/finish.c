@@ -38,20 +38,21 @@ enum pcln_status pclnld_options_init(struct pcln_link_options *o) {
   return st;
 }
 
-enum pcln_status pclnld_slot_object(const struct pclnld_target *target, int *fd,
-                                    char path[PCLNLD_PATH_MAX]) {
-  struct pclnld_target t = *target;
+enum pcln_status pclnld_slot_object(const struct pcln_elf_target *target,
+                                    int *fd, char path[PCLNLD_PATH_MAX]) {
+  struct pcln_elf_target t = *target;
   struct pcln_elf *self;
   if (!t.machine &&
       pcln_elf_open("/proc/self/exe", &pclnld_sink, &self) == PCLN_OK) {
-    t = (struct pclnld_target){self->machine, self->ptr_size, self->big_endian};
+    t = (struct pcln_elf_target){self->machine, self->ptr_size,
+                                 self->big_endian, self->flags};
     pcln_elf_close(self);
   }
   *fd = memfd_create("pclntab-slot", 0); // children inherit it
   snprintf(path, PCLNLD_PATH_MAX, "/proc/self/fd/%d", *fd);
   enum pcln_status st = PCLN_IO;
   if (*fd >= 0 && access(path, R_OK) == 0)
-    st = pcln_elf_slot_object(*fd, t.machine, t.ptr_size, t.big_endian);
+    st = pcln_elf_slot_object(*fd, &t);
   if (st != PCLN_OK)
     pcln_say(&pclnld_sink,
              &(struct pcln_report){.severity = PCLN_ERROR,
@@ -96,8 +97,8 @@ enum pcln_status pclnld_inspect(const char *name, int fd, uint64_t off,
       pcln_elf_open_range(name, fd, off, len, &silent, &elf);
   if (st != PCLN_OK)
     return st;
-  out->target =
-      (struct pclnld_target){elf->machine, elf->ptr_size, elf->big_endian};
+  out->target = (struct pcln_elf_target){elf->machine, elf->ptr_size,
+                                         elf->big_endian, elf->flags};
   out->relocatable = elf->type == ET_REL;
   for (size_t i = 1; i < elf->n_sections; i++) {
     const struct pcln_elf_section *s = &elf->sections[i];

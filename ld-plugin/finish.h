@@ -18,20 +18,13 @@ extern const struct pcln_sink pclnld_sink;
 PCLN_MUST_CHECK enum pcln_status
 pclnld_options_init(struct pcln_link_options *o);
 
-// The target of the inputs.
-struct pclnld_target {
-  uint16_t machine; // ELF e_machine; 0: not known
-  uint8_t ptr_size;
-  bool big_endian;
-};
-
 // Makes the object that reserves the program header. `path` names it for this
 // process and its children as long as `*fd`, which the caller owns, is open: it
 // has no name in the file system, so nothing is left behind by a linker that is
 // killed. A target that is not known is this machine's.
 enum { PCLNLD_PATH_MAX = 64 };
 PCLN_MUST_CHECK enum pcln_status
-pclnld_slot_object(const struct pclnld_target *target, int *fd,
+pclnld_slot_object(const struct pcln_elf_target *target, int *fd,
                    char path[PCLNLD_PATH_MAX]);
 
 // Gives the linked file its table; the process's exit status: 0, or 1 after a
@@ -42,7 +35,7 @@ PCLN_MUST_CHECK int pclnld_finish(const char *output,
 
 // What the plugin wants to know of one input.
 struct pclnld_input {
-  struct pclnld_target target;
+  struct pcln_elf_target target;
   bool relocatable; // an object, not a shared library
   bool has_debug;
   bool has_allocated_stackmaps;

@@ -82,7 +82,7 @@ static struct {
   struct pcln_link_options options;
   char *output;
   bool relocatable; // -r
-  struct pclnld_target target;
+  struct pcln_elf_target target;
   bool inputs_have_debug;
   bool failed; // a message of level error was given
   int (*add_input_file)(const char *path);

@@ -256,7 +256,7 @@ static bool inputs_have_debug(const struct job *job) {
 }
 
 // The target of the first object among the inputs, for the reserving object.
-static struct pclnld_target find_target(const struct job *job) {
+static struct pcln_elf_target find_target(const struct job *job) {
   struct pclnld_input in = {0};
   for (size_t i = 1; i < job->words.n && !in.target.machine; i++) {
     const char *path = job->words.word[i];
@@ -338,7 +338,7 @@ static bool was_written(const char *path, const struct stat *before) {
 
 static _Noreturn void link_and_finish(int argc, char **argv, struct job *job,
                                       struct pcln_link_options *o) {
-  const struct pclnld_target target = find_target(job);
+  const struct pcln_elf_target target = find_target(job);
   int fd;
   char slot[PCLNLD_PATH_MAX];
   struct stat before = {0};

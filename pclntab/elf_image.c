@@ -122,7 +122,8 @@ static enum pcln_status read_header(struct pcln_elf *elf, struct tables *t,
   (void)word(elf, &c); // e_entry
   t->phoff = word(elf, &c);
   t->shoff = word(elf, &c);
-  pcln_skip(&c, 6); // e_flags, e_ehsize
+  elf->flags = pcln_u32(&c);
+  pcln_skip(&c, 2); // e_ehsize
   t->phentsize = pcln_u16(&c);
   t->phnum = pcln_u16(&c);
   t->shentsize = pcln_u16(&c);
@@ -241,10 +242,12 @@ static enum pcln_status read_sections(struct pcln_elf *elf, struct tables *t,
     struct pcln_elf_section *s = &elf->sections[i];
     *s = read_section(elf, &c, &name_offs[i]);
     s->idx = i;
-    if (i == 0) // its fields may hold the large numbers of check_section_table
-      *s = (struct pcln_elf_section){.name = ""};
-    if (s->type != SHT_NOBITS && s->type != SHT_NULL &&
-        !in_file(elf, s->file_off, s->size) && st == PCLN_OK)
+    // Has no bytes; the first one's fields may hold the large numbers of
+    // check_section_table().
+    if (i == 0 || s->type == SHT_NULL)
+      *s = (struct pcln_elf_section){.name = "", .idx = i};
+    if (s->type != SHT_NOBITS && !in_file(elf, s->file_off, s->size) &&
+        st == PCLN_OK)
       st = fault(elf, sink, PCLN_CORRUPT, "elf-section-bounds", s->file_off,
                  "a section lies outside the file; is the file truncated?");
   }

@@ -36,6 +36,7 @@ struct pcln_elf {
   const uint8_t *bytes; // the file, mapped privately
   size_t len;
   uint16_t machine, type; // e_machine, e_type
+  uint32_t flags;         // e_flags
   uint8_t ptr_size;       // 4 or 8
   bool swap, big_endian;
   struct pcln_elf_section *sections; // [0] is the null section; may be none

@@ -141,6 +141,27 @@ static enum pcln_status check_kind(const struct pcln_elf *elf,
   return PCLN_OK;
 }
 
+// The headers that are patched must be nobody else's bytes.
+static enum pcln_status check_headers(const struct pcln_elf *elf,
+                                      const struct pcln_elf_plan *plan,
+                                      const struct pcln_sink *sink) {
+  const uint64_t end = plan->phoff + elf->n_segments * plan->fields->phdr_size;
+  bool sound = plan->phoff >= plan->fields->ehdr_size;
+  for (size_t i = 1; i < elf->n_sections && sound; i++) {
+    const struct pcln_elf_section *s = &elf->sections[i];
+    if (s->type == SHT_NOBITS || !s->size)
+      continue;
+    const bool in_header = s->file_off < plan->fields->ehdr_size;
+    const bool in_phdrs =
+        s->file_off < end && s->file_off + s->size > plan->phoff;
+    sound = !in_header && !in_phdrs;
+  }
+  return sound ? PCLN_OK
+               : fault(elf, sink, PCLN_CORRUPT, "elf-headers-overlap",
+                       "the program headers lie in the file header or in a "
+                       "section");
+}
+
 // --- The slot ---------------------------------------------------------------
 
 // A segment that an earlier run made: it begins with our module header, which
@@ -356,6 +377,8 @@ enum pcln_status pcln_elf_plan_make(const struct pcln_elf *elf,
   uint64_t body_end = 0;
   read_offsets(elf, plan);
   enum pcln_status st = check_kind(elf, sink);
+  if (st == PCLN_OK)
+    st = check_headers(elf, plan, sink);
   if (st == PCLN_OK)
     find_slot(elf, o, plan);
   if (st == PCLN_OK)

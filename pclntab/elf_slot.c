@@ -106,16 +106,16 @@ static void put_section(struct object *o, uint32_t name, uint32_t type,
   put_word(o, 0);
 }
 
-static void put_header(struct object *o, uint16_t machine, uint64_t shoff,
-                       uint16_t n_sections) {
+static void put_header(struct object *o, const struct pcln_elf_target *target,
+                       uint64_t shoff, uint16_t n_sections) {
   const bool wide = o->ptr_size == 8;
   put16(o, ET_REL);
-  put16(o, machine);
+  put16(o, target->machine);
   put32(o, EV_CURRENT);
   put_word(o, 0); // e_entry
   put_word(o, 0); // e_phoff
   put_word(o, shoff);
-  put32(o, 0); // e_flags
+  put32(o, target->flags);
   put16(o, wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr));
   put16(o, 0);
   put16(o, 0);
@@ -124,8 +124,8 @@ static void put_header(struct object *o, uint16_t machine, uint64_t shoff,
   put16(o, (uint16_t)(n_sections - 1)); // names are the last section
 }
 
-enum pcln_status pcln_elf_slot_object(int fd, uint16_t machine,
-                                      uint8_t ptr_size, bool big_endian) {
+enum pcln_status pcln_elf_slot_object(int fd,
+                                      const struct pcln_elf_target *target) {
   static const char names[] = "\0" PCLN_SLOT_SECTION "\0.note.GNU-stack"
                               "\0.note.gnu.property\0.shstrtab";
   enum {
@@ -134,20 +134,21 @@ enum pcln_status pcln_elf_slot_object(int fd, uint16_t machine,
     NAME_PROPERTY = NAME_STACK + sizeof ".note.GNU-stack",
     NAME_NAMES = NAME_PROPERTY + sizeof ".note.gnu.property",
   };
-  struct object o = {.ptr_size = ptr_size,
-                     .swap = big_endian !=
+  struct object o = {.ptr_size = target->ptr_size,
+                     .swap = target->big_endian !=
                              (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)};
-  const uint8_t ident[EI_NIDENT] = {0x7f,
-                                    'E',
-                                    'L',
-                                    'F',
-                                    ptr_size == 8 ? ELFCLASS64 : ELFCLASS32,
-                                    big_endian ? ELFDATA2MSB : ELFDATA2LSB,
-                                    EV_CURRENT,
-                                    ELFOSABI_NONE};
+  const uint8_t ident[EI_NIDENT] = {
+      0x7f,
+      'E',
+      'L',
+      'F',
+      target->ptr_size == 8 ? ELFCLASS64 : ELFCLASS32,
+      target->big_endian ? ELFDATA2MSB : ELFDATA2LSB,
+      EV_CURRENT,
+      ELFOSABI_NONE};
   put_bytes(&o, ident, sizeof ident);
   const size_t header = o.len;
-  put_header(&o, machine, 0, 0); // again when the offsets are known
+  put_header(&o, target, 0, 0); // again when the offsets are known
   put_align(&o, SLOT_ALIGN);
   const size_t slot = o.len;
   put_note(&o, PCLN_SLOT_NOTE_NAME, sizeof PCLN_SLOT_NOTE_NAME,
@@ -155,7 +156,7 @@ enum pcln_status pcln_elf_slot_object(int fd, uint16_t machine,
   const size_t slot_end = o.len;
   put_align(&o, 8);
   const size_t property = o.len;
-  put_property(&o, machine);
+  put_property(&o, target->machine);
   const size_t property_end = o.len;
   put_bytes(&o, names, sizeof names);
   const size_t names_end = o.len;
@@ -168,12 +169,12 @@ enum pcln_status pcln_elf_slot_object(int fd, uint16_t machine,
   put_section(&o, NAME_STACK, SHT_PROGBITS, 0, slot_end, 0, 1);
   if (has_property)
     put_section(&o, NAME_PROPERTY, SHT_NOTE, SHF_ALLOC, property,
-                property_end - property, ptr_size);
+                property_end - property, target->ptr_size);
   put_section(&o, NAME_NAMES, SHT_STRTAB, 0, property_end,
               names_end - property_end, 1);
   const size_t end = o.len;
   o.len = header;
-  put_header(&o, machine, shoff, has_property ? 5 : 4);
+  put_header(&o, target, shoff, has_property ? 5 : 4);
   for (size_t done = 0; done < end;) {
     const ssize_t n = write(fd, o.bytes + done, end - done);
     if (n <= 0)

@@ -450,10 +450,25 @@ static void undo(const struct writer *w) {
                "the file could not be put back as it was; link it again");
 }
 
+// Sections that overlap, or that need one which was dropped, make a copy that
+// nobody could read; then it must not take the file's place.
+static enum pcln_status check_copy(const struct writer *w) {
+  struct pcln_elf *copy;
+  const enum pcln_status st = pcln_elf_open(w->tmp_path, NULL, &copy);
+  pcln_elf_close(copy);
+  return st == PCLN_OK || st == PCLN_NO_MEMORY
+             ? st
+             : fail(w, PCLN_CORRUPT, "elf-rewrite",
+                    "the file cannot be rewritten: its sections overlap or "
+                    "depend on debug sections");
+}
+
 // Closes the copy and gives it the file's name, or removes it.
 static enum pcln_status finish_copy(struct writer *w, enum pcln_status st) {
   if (w->fd >= 0 && close(w->fd) < 0 && st == PCLN_OK)
     st = io_failed(w);
+  if (st == PCLN_OK)
+    st = check_copy(w);
   char *real = realpath(w->elf->path, NULL);
   if (st == PCLN_OK && (!real || rename(w->tmp_path, real) < 0))
     st = io_failed(w);

@@ -92,10 +92,16 @@ PCLN_MUST_CHECK enum pcln_status pcln_elf_sidecar(const struct pcln_elf *elf,
                                                   const uint8_t *bytes,
                                                   size_t len,
                                                   const struct pcln_sink *sink);
-// Writes the relocatable object whose note section reserves the program
-// header, for the target given by e_machine and class, to descriptor `fd`.
-PCLN_MUST_CHECK enum pcln_status pcln_elf_slot_object(int fd, uint16_t machine,
-                                                      uint8_t ptr_size,
-                                                      bool big_endian);
+// What an object must say to be linked with others.
+struct pcln_elf_target {
+  uint16_t machine; // e_machine; 0: not known
+  uint8_t ptr_size;
+  bool big_endian;
+  uint32_t flags; // e_flags: the ABI, on some machines
+};
+// Writes the relocatable object whose note section reserves the program header
+// to descriptor `fd`.
+PCLN_MUST_CHECK enum pcln_status
+pcln_elf_slot_object(int fd, const struct pcln_elf_target *target);
 
 #endif

@@ -125,7 +125,9 @@ static int set_up(void **state) {
   (void)state;
   assert_non_null(mkdtemp(dir));
   const int fd = open(in_dir("slot.o"), O_WRONLY | O_CREAT, 0644);
-  assert_int_equal(pcln_elf_slot_object(fd, EM_X86_64, 8, false), PCLN_OK);
+  assert_int_equal(pcln_elf_slot_object(
+                       fd, &(struct pcln_elf_target){EM_X86_64, 8, false, 0}),
+                   PCLN_OK);
   close(fd);
   assert_int_equal(
       run("cat > a.c <<'E'\n#include <stdio.h>\n#include <stdlib.h>\n"
