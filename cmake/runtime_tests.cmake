@@ -8,4 +8,77 @@ function(pclntab_runtime_test module)
     ${PROJECT_SOURCE_DIR}/runtime)
 endfunction()
 pclntab_runtime_test(ehframe)
+pclntab_runtime_test(traceback)
 pclntab_runtime_test(unwind)
+
+# --- Programs: the runtime as users have it ------------------------------------
+
+# A sanitizer's own signal handlers, and its plugin inside an uninstrumented
+# linker, leave nothing of these to test; threads get a build of their own.
+if(PCLNTAB_SANITIZE)
+  return()
+endif()
+
+# pclntab_subject(<name> <source of tests/programs> [TABLE] [SHARED]): built
+# with -O1 (frames stay apart) and stripped; with TABLE linked through our
+# plugin, with SHARED against the shared runtime.
+function(pclntab_subject name source)
+  cmake_parse_arguments(SUBJECT "TABLE;SHARED" "" "" ${ARGN})
+  add_executable(${name} ${PROJECT_SOURCE_DIR}/tests/programs/${source})
+  target_compile_options(${name} PRIVATE -O1 -g)
+  target_link_libraries(${name} PRIVATE pclntab_warnings
+    $<IF:$<BOOL:${SUBJECT_SHARED}>,pclnrt_shared,pclnrt> Threads::Threads)
+  if(SUBJECT_TABLE)
+    add_dependencies(${name} pclntab-ld)
+    target_link_options(${name} PRIVATE
+      LINKER:-plugin,$<TARGET_FILE:pclntab-ld>)
+  endif()
+  add_custom_command(TARGET ${name} POST_BUILD
+    COMMAND ${CMAKE_STRIP} $<TARGET_FILE:${name}>)
+endfunction()
+
+pclntab_subject(crash_static crash.c TABLE)
+pclntab_subject(crash_shared crash.c TABLE SHARED)
+add_executable(test_crash ${PROJECT_SOURCE_DIR}/tests/unit/test_crash.c)
+target_link_libraries(test_crash PRIVATE pclntab_warnings ${CMOCKA_LIBRARY})
+foreach(kind static shared)
+  add_test(NAME programs/crash-${kind}
+    COMMAND test_crash $<TARGET_FILE:crash_${kind}>)
+endforeach()
+
+# Without crti's _init, which has no call frame information.
+function(pclntab_plugin name)
+  add_library(${name} MODULE ${PROJECT_SOURCE_DIR}/tests/programs/plugin.c)
+  target_link_libraries(${name} PRIVATE pclntab_warnings)
+  target_link_options(${name} PRIVATE -nostartfiles)
+endfunction()
+pclntab_plugin(stress_plugin)
+pclntab_plugin(stress_plugin_table)
+add_dependencies(stress_plugin_table pclntab-ld)
+target_link_options(stress_plugin_table PRIVATE
+  LINKER:-plugin,$<TARGET_FILE:pclntab-ld>)
+
+pclntab_subject(stress stress.c)
+pclntab_subject(stress_table stress.c TABLE SHARED)
+foreach(mode malloc dlopen self threads)
+  add_test(NAME programs/stress-${mode}
+    COMMAND stress ${mode} 6000 $<TARGET_FILE:stress_plugin>)
+  add_test(NAME programs/stress-${mode}-table
+    COMMAND stress_table ${mode} 6000 $<TARGET_FILE:stress_plugin_table>)
+endforeach()
+
+# The registry under the thread sanitizer, with all of its own code built so.
+add_executable(stress_tsan
+  ${PROJECT_SOURCE_DIR}/tests/programs/stress.c
+  $<TARGET_PROPERTY:pclnrt_objects,SOURCES>
+  $<TARGET_PROPERTY:pclntab_lookup,SOURCES>)
+target_compile_definitions(stress_tsan PRIVATE _GNU_SOURCE)
+target_compile_options(stress_tsan PRIVATE -O1 -g -fsanitize=thread
+  "SHELL:-iquote ${PROJECT_SOURCE_DIR}/pclntab"
+  "SHELL:-iquote ${PROJECT_SOURCE_DIR}/runtime")
+target_link_options(stress_tsan PRIVATE -fsanitize=thread)
+target_link_libraries(stress_tsan PRIVATE pclntab_warnings Threads::Threads)
+foreach(plugin stress_plugin stress_plugin_table)
+  add_test(NAME programs/tsan-${plugin}
+    COMMAND stress_tsan threads 2000 $<TARGET_FILE:${plugin}>)
+endforeach()

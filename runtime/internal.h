@@ -166,13 +166,14 @@ PCLN_API void pclnrt_test_empty_cache(void);
 
 struct pclnrt_module {
   uint32_t number;
-  bool permanent;          // never unloaded: no need to ask
-  bool has_table;          // else rows
-  bool sidecar_looked;     // for FILE.pclntab
-  atomic_bool dead;        // was unloaded, or replaced by another description
-  atomic_bool published;   // the other fields are final
-  struct pclnrt_object id; // path: owned; program headers: not set
-  struct pclnrt_image image;
+  bool permanent;            // never unloaded: no need to ask
+  bool has_table;            // else rows
+  bool sidecar_looked;       // for FILE.pclntab
+  atomic_bool dead;          // was unloaded, or replaced by another description
+  atomic_bool published;     // the other fields are final
+  struct pclnrt_object id;   // path: owned; program headers: not set
+  struct pclnrt_image image; // build_id: in the next field, to outlive it
+  uint8_t build_id[PCLN_BUILD_ID_MAX];
   struct pcln_table table; // text_start is that of the running process
   struct pclnrt_rows rows;
   enum pcln_status table_status;

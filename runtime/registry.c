@@ -309,6 +309,17 @@ static bool stays_loaded(const struct pclnrt_object *o,
          (libc >= image->lo && libc < image->hi);
 }
 
+// Later loads are compared with it when this one is long gone. One of a length
+// that no linker makes is as good as none.
+static void keep_build_id(struct pclnrt_module *m) {
+  struct pcln_span *id = &m->image.build_id;
+  if (id->len > sizeof m->build_id)
+    id->len = 0;
+  if (id->len)
+    memcpy(m->build_id, id->ptr, id->len);
+  id->ptr = m->build_id;
+}
+
 // Describes and publishes `o`. `may_open`: outside of signal handlers.
 static const struct pclnrt_module *
 register_object(const struct pclnrt_object *o, bool may_open) {
@@ -329,6 +340,7 @@ register_object(const struct pclnrt_object *o, bool may_open) {
   m->id.phdrs = NULL; // may not outlive this call
   m->id.path = (const char *)(m + 1);
   m->image = image;
+  keep_build_id(m);
   m->permanent = stays_loaded(o, &image);
   m->table_status = PCLN_NOT_FOUND;
   if (!(image.blob.ptr && open_table(m, image.blob, false)) &&
