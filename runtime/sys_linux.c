@@ -38,20 +38,39 @@ static bool failed(long result) { return result < 0 && result > -4096; }
 
 // --- Memory ------------------------------------------------------------------
 
+enum { MAP_FLAGS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
+
+#ifdef __SANITIZE_THREAD__
+// It must see memory come and go, or what two threads map at one place one
+// after the other is a race to it.
+static long map(size_t len) {
+  return (long)mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_FLAGS, -1, 0);
+}
+static void unmap(void *mem, size_t len) { munmap(mem, len); }
+#else
+static long map(size_t len) {
+  return pclnrt_syscall(SYS_mmap, 0, (long)len, PROT_READ | PROT_WRITE,
+                        MAP_FLAGS, -1, 0);
+}
+static void unmap(void *mem, size_t len) {
+  pclnrt_syscall(SYS_munmap, (long)mem, (long)len, 0, 0, 0, 0);
+}
+#endif
+
 void *pclnrt_sys_map(size_t len) {
-  long p = pclnrt_syscall(SYS_mmap, 0, (long)len, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const long p = map(len);
   return failed(p) ? NULL : (void *)p;
 }
+
+void pclnrt_sys_unmap(void *mem, size_t len) { unmap(mem, len); }
 
 void *pclnrt_sys_remap(void *mem, size_t old_len, size_t new_len) {
-  long p = pclnrt_syscall(SYS_mremap, (long)mem, (long)old_len, (long)new_len,
-                          MREMAP_MAYMOVE, 0, 0);
-  return failed(p) ? NULL : (void *)p;
-}
-
-void pclnrt_sys_unmap(void *mem, size_t len) {
-  pclnrt_syscall(SYS_munmap, (long)mem, (long)len, 0, 0, 0, 0);
+  void *grown = pclnrt_sys_map(new_len);
+  if (!grown)
+    return NULL;
+  memcpy(grown, mem, old_len < new_len ? old_len : new_len);
+  pclnrt_sys_unmap(mem, old_len);
+  return grown;
 }
 
 bool pclnrt_sys_guard(void *mem) {
