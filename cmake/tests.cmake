@@ -135,3 +135,7 @@ target_compile_definitions(test_dwarf PRIVATE
   PCLN_DWARF_SEEDS="${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/dwarf")
 target_link_options(test_dwarf PRIVATE
   LINKER:--wrap=malloc,--wrap=calloc,--wrap=realloc)
+add_test(NAME compare/dwarf_forms
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/dwarf_forms.sh
+    ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+set_tests_properties(compare/dwarf_forms PROPERTIES LABELS compare TIMEOUT 900)
