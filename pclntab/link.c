@@ -10,6 +10,9 @@
 // that pclntab-link does.
 #include "link.h"
 
+#include "parallel.h"
+#include "verify.h"
+
 #include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_DEFAULT_THREADS = 8 };
+enum {
+  MAX_DEFAULT_THREADS = 8,
+  VERIFY_PARTS = 32, // work items of the verifier
+};
 
 // One run.
 struct run {
@@ -184,6 +190,32 @@ static enum pcln_status encode(struct run *r) {
   return st;
 }
 
+struct verify_job {
+  const struct pcln_table *table;
+  const struct pcln_sink *sink;
+  unsigned n_parts;
+  enum pcln_status status[VERIFY_PARTS];
+};
+
+static void verify_part(void *ctx, size_t part, unsigned worker) {
+  struct verify_job *job = ctx;
+  (void)worker;
+  job->status[part] =
+      pcln_verify_part(job->table, (unsigned)part, job->n_parts, job->sink);
+}
+
+static enum pcln_status verify_parts(const struct run *r,
+                                     const struct pcln_table *t) {
+  struct verify_job job = {.table = t, .sink = &r->sink, .n_parts = 1};
+  if (r->o.threads > 1)
+    job.n_parts = VERIFY_PARTS;
+  pcln_parallel(r->o.threads, job.n_parts, verify_part, &job);
+  enum pcln_status st = PCLN_OK;
+  for (unsigned i = 0; i < job.n_parts && st == PCLN_OK; i++)
+    st = job.status[i];
+  return st;
+}
+
 // Our own work is held to what everybody's is: no table leaves unverified.
 static enum pcln_status verify(struct run *r) {
   struct pcln_table t;
@@ -191,7 +223,7 @@ static enum pcln_status verify(struct run *r) {
   if (r->o.verify) {
     st = pcln_open(&t, r->bytes, r->len, NULL, &r->sink);
     if (st == PCLN_OK)
-      st = pcln_verify(&t, &r->sink);
+      st = verify_parts(r, &t);
     if (st == PCLN_NOT_FOUND)
       st = PCLN_CORRUPT;
   }

@@ -35,4 +35,12 @@ bool pcln_verify_spend(struct pcln_verifier *v, uint64_t bytes);
 // Checks everything that the function's record leads to.
 void pcln_verify_func(struct pcln_verifier *v, const struct pcln_func *f);
 
+// One of `n_parts` parts of pcln_verify(), so that threads can share the work:
+// the table is sound if each part says so. Part 0 has what concerns the table
+// as a whole.
+PCLN_MUST_CHECK enum pcln_status pcln_verify_part(const struct pcln_table *t,
+                                                  unsigned part,
+                                                  unsigned n_parts,
+                                                  const struct pcln_sink *sink);
+
 #endif
