@@ -79,6 +79,16 @@ struct unit {
   bool lined; // it has a line table
 };
 
+// Charges work; fails once the unit asks for more than the input explains.
+static enum pcln_status spend(struct unit *w, uint64_t work) {
+  w->b->work += work;
+  if (w->b->work <= w->job->dw->budget)
+    return PCLN_OK;
+  pcln_dw_corrupt(w->fault, "dwarf-limit", ".debug_info", w->u->off,
+                  "the unit asks for more work than its size explains");
+  return w->fault->status = PCLN_LIMIT;
+}
+
 static size_t pow2_at_least(size_t n) {
   size_t p = 16;
   while (p < n)
@@ -151,6 +161,8 @@ static enum pcln_status file_number(struct unit *w, uint32_t number,
     if (!path || !number_path(b, path, &no))
       return pcln_dw_no_memory(w->fault);
     *known = no + 1;
+    *out = (int32_t)no;
+    return spend(w, len / 16);
   }
   *out = (int32_t)(*known - 1);
   return PCLN_OK;
@@ -197,6 +209,8 @@ static enum pcln_status read_lines(struct unit *w) {
       pcln_dw_lines_header(w->job->dw, w->u, &b->lines, w->fault);
   if (st == PCLN_OK)
     st = pcln_dw_lines_run(&b->lines, &b->notes, w->fault);
+  if (st == PCLN_OK)
+    st = spend(w, b->lines.work);
   if (st != PCLN_OK)
     return st;
   b->line_rows += b->lines.n_program_rows;
@@ -688,6 +702,8 @@ enum pcln_status pcln_dw_build_unit(const struct pcln_dw_build *job,
                    .cu_idx = cu_idx};
   enum pcln_status st =
       pcln_dw_walk(job->dw, idx, &job->funcs, &b->tree, &b->notes, fault);
+  b->work = b->tree.work;
+  b->names->work = 0;
   if (st == PCLN_OK)
     st = read_lines(&w);
   if (st == PCLN_OK)
@@ -698,14 +714,9 @@ enum pcln_status pcln_dw_build_unit(const struct pcln_dw_build *job,
     const uint32_t first = b->first_piece[i];
     st = build_func(&w, &job->module->funcs[func[i]], &b->sorted[first],
                     b->first_piece[i + 1] - first);
-    if (st == PCLN_OK && b->names->work > job->dw->budget) {
-      pcln_dw_corrupt(fault, "dwarf-limit", ".debug_info", w.u->off,
-                      "the unit's names ask for more work than its size "
-                      "explains");
-      st = fault->status = PCLN_LIMIT;
-    }
+    if (st == PCLN_OK)
+      st = spend(&w, b->names->work + b->n_inl);
+    b->names->work = 0;
   }
-  b->work += b->tree.work + b->names->work;
-  b->tree.work = b->names->work = 0;
   return st == PCLN_OK ? end_files(&w, cu) : st;
 }

@@ -641,6 +641,8 @@ static struct pcln_dw_name chase(const struct pcln_dw *dw,
   }
   if (linkage)
     found.name = linkage;
+  if (found.name) // others will read it, again and again
+    *work += strlen(found.name) / 16;
   return found;
 }
 

@@ -145,6 +145,7 @@ enum pcln_status pcln_dw_lines_header(const struct pcln_dw *dw,
   t->off = unit->stmt_list;
   t->n_dirs = t->n_files = t->n_rows = t->n_seqs = 0;
   t->n_program_rows = t->dead_sequences = 0;
+  t->work = 0;
   struct pcln_cursor c = pcln_cursor_at(s->ptr, s->len, dw->sec.swap);
   pcln_seek(&c, t->off);
   uint64_t len = pcln_u32(&c);
@@ -154,6 +155,7 @@ enum pcln_status pcln_dw_lines_header(const struct pcln_dw *dw,
   if (c.failed || len > pcln_left(&c))
     return bad_header(t, fault, "the line table runs past the section");
   c.end = c.pos + len;
+  t->work = len / 4;
   const unsigned version = pcln_u16(&c);
   if (!c.failed && (version < 2 || version > 5)) {
     pcln_dw_corrupt(fault, "dwarf-version", region, t->off,

@@ -42,6 +42,7 @@ struct pcln_dw_lines {
       cap_seqs;
   size_t n_program_rows; // all rows of kept sequences
   size_t dead_sequences; // left out: their code was discarded
+  uint64_t work;         // for the table, from its length
 };
 void pcln_dw_lines_free(struct pcln_dw_lines *t);
 

@@ -69,7 +69,7 @@ static void read_abbrevs(void *ctx, size_t item, unsigned worker) {
   struct pcln_dw_abbrevs *t = &r->dw.tables[item];
   if (charge(r, 0))
     pcln_dw_abbrevs_read(&r->dw.sec, t);
-  charge(r, t->len);
+  charge(r, 8 * t->len); // a table takes more room than its bytes
 }
 
 // --- Claims -----------------------------------------------------------------
@@ -100,7 +100,7 @@ static enum pcln_status claim_by_lines(struct run *r, struct pcln_dw_unit *u,
   enum pcln_status st = pcln_dw_lines_header(&r->dw, u, &b->lines, fault);
   if (st == PCLN_OK)
     st = pcln_dw_lines_run(&b->lines, &unused, fault);
-  uint64_t work = u->end - u->off;
+  uint64_t work = b->lines.work;
   for (size_t i = 0; i < b->lines.n_seqs && st == PCLN_OK; i++)
     work += claim_range(r, b->lines.seqs[i].lo, b->lines.seqs[i].hi,
                         key | CLAIM_BY_LINES, &b->tree.hint);
@@ -377,8 +377,9 @@ enum pcln_status pcln_dwarf_add(const struct pcln_dw_sections *sections,
   // Sound input spends far less than one unit of work on a byte.
   const uint64_t budget =
       (UINT64_C(4) << 20) +
-      4 * (uint64_t)(sections->info.len + sections->abbrev.len +
-                     sections->ranges.len + sections->rnglists.len);
+      4 * (uint64_t)(sections->info.len + sections->line.len +
+                     sections->ranges.len + sections->rnglists.len +
+                     4 * sections->abbrev.len);
   struct run r = {.dw = {.sec = *sections, .budget = budget},
                   .build = {.module = m, .options = o},
                   .threads = o->threads ? o->threads : 1};

@@ -12,7 +12,7 @@
 #include <stdarg.h>
 
 struct dw_buf {
-  uint8_t bytes[8192];
+  uint8_t bytes[64 * 1024];
   size_t len;
   bool swap;        // write the byte order that this machine has not
   uint8_t off_size; // 4 or 8: DWARF's 32- or 64-bit format

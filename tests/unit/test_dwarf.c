@@ -44,7 +44,7 @@ void *__wrap_realloc(void *p, size_t n) {
 // --- Sections by hand -------------------------------------------------------
 
 struct subject {
-  struct dw_buf info, abbrev, line;
+  struct dw_buf info, abbrev, line, ranges;
   struct pcln_module m;
   struct pcln_source_options options;
   struct pcln_source_stats stats;
@@ -180,7 +180,8 @@ static void close_die(struct subject *s) { dw_u8(&s->info, 0); }
 static enum pcln_status add(struct subject *s) {
   const struct pcln_dw_sections sections = {.info = dw_span(&s->info),
                                             .abbrev = dw_span(&s->abbrev),
-                                            .line = dw_span(&s->line)};
+                                            .line = dw_span(&s->line),
+                                            .ranges = dw_span(&s->ranges)};
   const struct pcln_sink sink = sink_of(s);
   s->options.sink = &sink;
   assert_int_equal(dwarf_input_module(&s->m, 0x1000, 0x100, 4), PCLN_OK);
@@ -447,6 +448,66 @@ static void lowest_of_several_faults_is_reported(void **state) {
   }
 }
 
+// --- What small input may ask for again and again ---------------------------
+
+static void units_sharing_a_range_list(struct subject *s) {
+  dw_abbrev(&s->abbrev, 10, DW_TAG_compile_unit, 0, DW_AT_ranges, DW_FORM_data4,
+            0);
+  for (unsigned i = 0; i < 4000; i++) {
+    dw_u64(&s->ranges, 0x1000);
+    dw_u64(&s->ranges, 0x1001);
+  }
+  for (unsigned i = 0; i < 3000; i++) {
+    s->unit = dw_unit(&s->info, 4, 0);
+    dw_u8(&s->info, 10);
+    dw_u32(&s->info, 0);
+    dw_end(&s->info, s->unit);
+  }
+}
+
+static void units_sharing_abbreviations(struct subject *s) {
+  s->abbrev.len = 0; // one table that never ends: each unit starts inside
+  for (unsigned i = 0; i < 10000; i++)
+    dw_abbrev(&s->abbrev, 1, DW_TAG_compile_unit, 0, 0);
+  for (unsigned i = 0; i < 4000; i++) {
+    s->unit = dw_unit(&s->info, 4, i * 5);
+    dw_u8(&s->info, 1);
+    dw_end(&s->info, s->unit);
+  }
+}
+
+static void units_sharing_a_line_table(struct subject *s) {
+  begin_unit(s, 0, 0);
+  for (unsigned i = 0; i < 2000; i++)
+    one_line(s, 0x1000, 1, 5);
+  end_unit(s);
+  for (unsigned i = 0; i < 2500; i++) {
+    s->unit = dw_unit(&s->info, 4, 0);
+    dw_uleb(&s->info, UNIT_NO_PC);
+    dw_u32(&s->info, 0);
+    dw_str(&s->info, "");
+    dw_end(&s->info, s->unit);
+  }
+}
+
+static void demands_beyond_reason_end_in_a_limit(void **state) {
+  (void)state;
+  void (*const demands[])(struct subject *) = {units_sharing_a_range_list,
+                                               units_sharing_abbreviations,
+                                               units_sharing_a_line_table};
+  static struct subject s;
+  for (size_t i = 0; i < sizeof demands / sizeof demands[0]; i++)
+    for (unsigned threads = 1; threads <= 3; threads += 2) {
+      begin(&s);
+      s.options.threads = threads;
+      demands[i](&s);
+      assert_int_equal(add(&s), PCLN_LIMIT);
+      assert_int_equal(s.reports, 1);
+      assert_string_equal(s.fault, "dwarf-limit");
+      pcln_module_free(&s.m);
+    }
+}
+
 // --- Seeds: real DWARF, damaged ---------------------------------------------
 
 static const char *const seeds[] = {"gcc-2",         "gcc-4",       "gcc-5",
@@ -531,6 +592,7 @@ int main(void) {
       cmocka_unit_test(prefix_maps_apply_the_last_that_matches),
       cmocka_unit_test(no_dwarf_is_no_fault),
       cmocka_unit_test(lowest_of_several_faults_is_reported),
+      cmocka_unit_test(demands_beyond_reason_end_in_a_limit),
       cmocka_unit_test(damaged_input_never_does_harm),
       cmocka_unit_test(every_allocation_may_fail),
   };
