@@ -139,3 +139,13 @@ add_test(NAME compare/dwarf_forms
   COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/dwarf_forms.sh
     ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(compare/dwarf_forms PROPERTIES LABELS compare TIMEOUT 900)
+pclntab_unit_test(src_cfi pclntab_sources pclntab_model pclntab_lookup)
+
+# Function ranges and names against other tools'.
+add_executable(list_functions tests/compare/list_functions.c)
+target_link_libraries(list_functions PRIVATE pclntab_warnings pclntab_headers
+  pclntab_sources pclntab_model pclntab_lookup)
+add_test(NAME compare/functions
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/functions.sh
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+set_tests_properties(compare/functions PROPERTIES LABELS compare)
