@@ -82,3 +82,33 @@ foreach(plugin stress_plugin stress_plugin_table)
   add_test(NAME programs/tsan-${plugin}
     COMMAND stress_tsan threads 2000 $<TARGET_FILE:${plugin}>)
 endforeach()
+
+# --- Walks against libunwind's -------------------------------------------------
+
+# pclntab_unwind_test(<kind> <stops> [TABLE] [OPTIONS <of compiler and linker>])
+find_library(LIBUNWIND_LIBRARY unwind REQUIRED)
+function(pclntab_unwind_test kind)
+  cmake_parse_arguments(UNWIND "TABLE" "" "OPTIONS;LIBS" ${ARGN})
+  add_executable(unwind_${kind} ${PROJECT_SOURCE_DIR}/tests/compare/unwind.c)
+  target_compile_definitions(unwind_${kind} PRIVATE _GNU_SOURCE)
+  target_compile_options(unwind_${kind} PRIVATE ${UNWIND_OPTIONS})
+  # Bound at start: how the dynamic linker binds is not what is compared.
+  target_link_options(unwind_${kind} PRIVATE ${UNWIND_OPTIONS} LINKER:-z,now)
+  target_link_libraries(unwind_${kind} PRIVATE pclntab_warnings pclnrt unwind
+    ${UNWIND_LIBS} m)
+  if(UNWIND_TABLE)
+    add_dependencies(unwind_${kind} pclntab-ld)
+    target_link_options(unwind_${kind} PRIVATE
+      LINKER:-plugin,$<TARGET_FILE:pclntab-ld>)
+  endif()
+  add_test(NAME compare/unwind-${kind}-timer
+    COMMAND unwind_${kind} timer 5000)
+  add_test(NAME compare/unwind-${kind}-step
+    COMMAND unwind_${kind} step 100000)
+  set_tests_properties(compare/unwind-${kind}-timer
+    compare/unwind-${kind}-step PROPERTIES LABELS compare)
+endfunction()
+pclntab_unwind_test(plain OPTIONS -O2)
+pclntab_unwind_test(table TABLE OPTIONS -O2)
+pclntab_unwind_test(fp TABLE OPTIONS -O0 -fno-omit-frame-pointer)
+pclntab_unwind_test(static TABLE OPTIONS -O2 -static LIBS lzma)

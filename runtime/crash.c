@@ -21,7 +21,8 @@
 #include <stdatomic.h>
 
 enum {
-  ALT_STACK = 64 << 10, // bytes; a report needs about 24 KiB of it
+  ALT_STACK = 64 << 10, // bytes; a report needs 9 KiB of it, the rest is for
+                        // handlers of the program that share the stack
   WAIT_MS = 5000,
 };
 

@@ -54,7 +54,8 @@ struct pclnrt_object {
   uint64_t bias;
   const void *phdrs; // program headers in memory; a user that may race with
   size_t n_phdrs;    // dlclose copies them first
-  const char *path;  // "" for the program itself
+  const char *path;  // as the dynamic linker has it: "" for the program
+  bool is_program;   // registry.c's: set before the path is made a real one
   // What tells one load of an object from the next; 0 where the system has
   // no pclnrt_sys_find_object.
   uint64_t link_map, map_start, eh_hdr;

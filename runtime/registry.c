@@ -153,13 +153,15 @@ static bool open_table(struct pclnrt_module *m, struct pcln_span blob,
   return true;
 }
 
-// FILE.pclntab beside the module. Set-up: opens files.
-static bool open_sidecar(struct pclnrt_module *m) {
+// FILE.pclntab beside the module. Set-up: opens files. Not inlined, so that its
+// path is not on the stack of handlers.
+__attribute__((noinline)) static bool open_sidecar(struct pclnrt_module *m) {
   static const char suffix[] = ".pclntab";
   char path[PATH_BYTES];
   const size_t len = strlen(m->id.path);
   m->sidecar_looked = true;
-  if (len == 0 || len + sizeof suffix > sizeof path)
+  // The vDSO has a name, but is no file.
+  if (!memchr(m->id.path, '/', len) || len + sizeof suffix > sizeof path)
     return false;
   memcpy(path, m->id.path, len);
   memcpy(path + len, suffix, sizeof suffix);
@@ -305,7 +307,7 @@ static bool publish(struct pclnrt_module *m) {
 static bool stays_loaded(const struct pclnrt_object *o,
                          const struct pclnrt_image *image) {
   const uint64_t self = (uint64_t)&snapshot, libc = (uint64_t)&memcpy;
-  return o->path[0] == 0 || (self >= image->lo && self < image->hi) ||
+  return o->is_program || (self >= image->lo && self < image->hi) ||
          (libc >= image->lo && libc < image->hi);
 }
 
@@ -326,16 +328,12 @@ register_object(const struct pclnrt_object *o, bool may_open) {
   struct pclnrt_image image;
   if (pclnrt_image_read(o, &image) != PCLN_OK)
     return NULL;
-  char program[PATH_BYTES];
-  const char *path = o->path;
-  if (!*path && pclnrt_sys_program_path(program, sizeof program))
-    path = program;
-  const size_t path_len = strlen(path) + 1;
+  const size_t path_len = strlen(o->path) + 1;
   const size_t mapped = sizeof(struct pclnrt_module) + path_len;
   struct pclnrt_module *m = (struct pclnrt_module *)pclnrt_sys_map(mapped);
   if (!m)
     return NULL;
-  memcpy(m + 1, path, path_len);
+  memcpy(m + 1, o->path, path_len);
   m->id = *o;
   m->id.phdrs = NULL; // may not outlive this call
   m->id.path = (const char *)(m + 1);
@@ -352,17 +350,38 @@ register_object(const struct pclnrt_object *o, bool may_open) {
   return NULL;
 }
 
+// Memory for what is read before a module has any of its own. From the system,
+// since the stack of a handler may be small.
+struct scratch {
+  _Alignas(8) char phdrs[PHDR_BYTES];
+  char path[PATH_BYTES];
+};
+
+// The object that covers `pc`, of which nothing is known yet.
+static const struct pclnrt_module *discover(uint64_t pc) {
+  struct pclnrt_object o = {0};
+  if (!pclnrt_sys_find_object(pc, &o))
+    return NULL;
+  struct scratch *s = (struct scratch *)pclnrt_sys_map(sizeof *s);
+  if (!s)
+    return NULL;
+  const struct pclnrt_module *m = NULL;
+  if (pclnrt_sys_object_details(&o, s->phdrs, sizeof s->phdrs, s->path,
+                                sizeof s->path)) {
+    o.is_program = s->path[0] == 0;
+    if (o.is_program && !pclnrt_sys_program_path(s->path, sizeof s->path))
+      s->path[0] = 0;
+    m = register_object(&o, false);
+  }
+  pclnrt_sys_unmap(s, sizeof *s);
+  return m;
+}
+
 const struct pclnrt_module *pclnrt_module_find(uint64_t pc) {
   const struct pclnrt_module *m = find_known(pc);
   if (m)
     return m;
-  struct pclnrt_object o = {0};
-  _Alignas(8) char phdrs[PHDR_BYTES];
-  char path[PATH_BYTES];
-  if (!pclnrt_sys_find_object(pc, &o) ||
-      !pclnrt_sys_object_details(&o, phdrs, sizeof phdrs, path, sizeof path))
-    return NULL;
-  m = register_object(&o, false);
+  m = discover(pc);
   return m && pc >= m->image.text_lo && pc < m->image.text_hi ? m : NULL;
 }
 
@@ -379,16 +398,21 @@ find_registered(const struct pclnrt_object *o, uint64_t lo) {
   return NULL;
 }
 
-static void on_object(void *ctx, const struct pclnrt_object *o) {
+static void on_object(void *ctx, const struct pclnrt_object *listed) {
+  char program[PATH_BYTES];
+  struct pclnrt_object o = *listed;
   (void)ctx;
+  o.is_program = o.path[0] == 0;
+  if (o.is_program && pclnrt_sys_program_path(program, sizeof program))
+    o.path = program;
   struct pclnrt_image image;
-  if (pclnrt_image_read(o, &image) != PCLN_OK)
+  if (pclnrt_image_read(&o, &image) != PCLN_OK)
     return;
-  const struct pclnrt_module *known = find_registered(o, image.lo);
+  const struct pclnrt_module *known = find_registered(&o, image.lo);
   if (known && (known->has_table || known->sidecar_looked))
     return;
   // A module that a signal handler registered: look for its sidecar now.
-  if (register_object(o, true) && known)
+  if (register_object(&o, true) && known)
     kill_module(known);
 }
 

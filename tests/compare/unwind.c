@@ -167,7 +167,8 @@ static jmp_buf env;
 __attribute__((noinline)) static void jumps(int n) {
   if (n == 0)
     longjmp(env, 1);
-  jumps(n - 1);
+  if (sink != -1) // always, which the compiler does not know
+    jumps(n - 1);
 }
 
 __attribute__((noinline)) static void strings(size_t n) {
@@ -223,25 +224,31 @@ static void print_place(uint64_t pc) {
            (unsigned long long)(s.entry ? pc - s.entry : s.module_off));
 }
 
-static bool in_module(uint64_t pc, const char *name) {
+// Whether `pc` is in a module or function whose name has `part`.
+static bool is_in(uint64_t pc, const char *part) {
   struct pclnrt_symbols symbols;
   struct pclnrt_symbol s;
   pclnrt_symbolize(&symbols, pc, true);
-  return pclnrt_symbols_next(&symbols, &s) && s.module &&
-         strstr(s.module, name);
+  return pclnrt_symbols_next(&symbols, &s) &&
+         ((s.module && strstr(s.module, part)) ||
+          (s.func && strstr(s.func, part)));
 }
 
 // Differences that are understood. In each we stop and say so.
 // - _dl_runtime_resolve finds its frame by rbx, which only the rules of its
 //   callees could restore; lazy binding only.
 // - longjmp, behind the load of the registers it restores, has its caller's pc
-//   and sp in registers.
+//   and sp in registers. In libc.so its name is not exported.
+// - PLT entries of static programs (for IFUNCs) have no CFI; libunwind knows
+//   their bytes.
 static bool known(const struct class *k) {
   if (k->way != WE_STOP_EARLY)
     return false;
   if (k->stop == PCLNRT_NEEDS_REGISTER)
-    return in_module(k->pc, "/ld-linux");
-  return k->stop == PCLNRT_NOT_UNWINDABLE && in_module(k->pc, "/libc.so");
+    return is_in(k->pc, "/ld-linux");
+  return k->stop == PCLNRT_NOT_UNWINDABLE &&
+         (is_in(k->pc, "/libc.so") || is_in(k->pc, "__longjmp") ||
+          is_in(k->pc, "@plt"));
 }
 
 int main(int argc, char **argv) {
@@ -262,7 +269,8 @@ int main(int argc, char **argv) {
     work(i);
   printf("%lu stops, %lu frames, %lu equal walks: %.4f %%\n", n_stops, n_frames,
          n_equal, 100.0 * (double)n_equal / (double)n_stops);
-  int status = 0;
+  // Known or not, there must not be many.
+  int status = n_equal < n_stops - n_stops / 50;
   for (size_t i = 0; i < n_classes; i++) {
     const bool ok = known(&classes[i]);
     printf("%6u %s: %s, we say \"%s\", after ", classes[i].count,
