@@ -106,7 +106,8 @@ add_test(NAME compare/cfi COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/cfi.sh
 set_tests_properties(compare/cfi PROPERTIES LABELS compare)
 pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c
   pclntab/dwarf_form.c pclntab/dwarf_info.c pclntab/dwarf_line.c
-  pclntab/dwarf_units.c pclntab/module.c pclntab/parallel.c pclntab/status.c)
+  pclntab/dwarf_names.c pclntab/dwarf_pieces.c pclntab/dwarf_units.c
+  pclntab/dwarf_walk.c pclntab/module.c pclntab/parallel.c pclntab/status.c)
 
 # The reader on real Go binaries, against Go's own readers. The oracle's cache
 # stays in the build folder: the first run compiles Go's library.

@@ -138,7 +138,11 @@ static enum pcln_status read_attr(struct maker *m, struct pcln_dw_abbrev *ab,
   bool ok = true;
   if (slot >= 0 && !(m->seen >> slot & 1)) {
     m->seen |= 1u << slot;
-    ok = push_op(m, ab, (unsigned)slot + 1, (unsigned)form, clamp32(implicit));
+    const bool plain = size == 1 || size == 2 || size == 4 || size == 8;
+    const int32_t arg = form == DW_FORM_implicit_const ? clamp32(implicit)
+                        : plain                        ? size
+                                                       : 0;
+    ok = push_op(m, ab, (unsigned)slot + 1, (unsigned)form, arg);
   } else if (size > 0) {
     ok = push_op(m, ab, 0, 0, size);
   } else if (size < 0) {

@@ -6,10 +6,7 @@
 // (file, line). Where sequences overlap, the one that ends first is asked, as
 // llvm-symbolizer does; it is the yardstick for every choice here.
 //
-// Inlined calls. The walk left pieces: code ranges of functions and inlined
-// calls, in the order of the DIEs, so an outer one comes before an inner one.
-// At each pc the last of the pieces that cover it is the innermost. A sweep
-// with a heap finds them in n log n whatever the ranges, nested or not.
+// Inlined calls. dwarf_pieces.c finds the innermost at each pc.
 //
 // Call positions. A reader finds the caller of an inlined call at `parent_pc`:
 // a pc at which the table gives the call's file, line and enclosing inlined
@@ -21,30 +18,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-// Room for `n` elements of an array whose old content does not matter.
-static bool reserve(void *array, size_t *cap, size_t n, size_t elem) {
-  if (n <= *cap)
-    return true;
-  size_t grown = *cap ? *cap : 64;
-  while (grown < n)
-    grown *= 2;
-  if (grown > SIZE_MAX / 2 / elem)
-    return false;
-  void *old, *p = malloc(grown * elem);
-  if (!p)
-    return false;
-  memcpy(&old, array, sizeof old); // its type is the caller's
-  memcpy(array, &p, sizeof p);
-  free(old);
-  *cap = grown;
-  return true;
-}
-#define RESERVE(b, array, n)                                                   \
-  reserve(&(b)->array, &(b)->cap_##array, (n), sizeof *(b)->array)
-#define GROW(b, array)                                                         \
-  pcln_dw_grow(&(b)->array, &(b)->cap_##array, (b)->n_##array,                 \
-               sizeof *(b)->array)
 
 void pcln_dw_builder_free(struct pcln_dw_builder *b) {
   pcln_dw_tree_free(&b->tree);
@@ -130,7 +103,7 @@ static bool number_path(struct pcln_dw_builder *b, const char *path,
     if (strcmp(b->files[*no], path) == 0)
       return true;
   }
-  if (!GROW(b, files))
+  if (!PCLN_DW_GROW(b, files))
     return false;
   *no = (uint32_t)b->n_files;
   b->files[b->n_files++] = path;
@@ -171,7 +144,8 @@ static enum pcln_status file_number(struct unit *w, uint32_t number,
 static bool begin_files(struct pcln_dw_builder *b, size_t n) {
   b->n_files = 0;
   const size_t slots = pow2_at_least(2 * n);
-  if (!RESERVE(b, file_no, n + 1) || !RESERVE(b, file_hash, slots))
+  if (!PCLN_DW_RESERVE(b, file_no, n + 1) ||
+      !PCLN_DW_RESERVE(b, file_hash, slots))
     return false;
   b->file_mask = slots - 1;
   memset(b->file_no, 0, n * sizeof *b->file_no);
@@ -222,7 +196,7 @@ static enum pcln_status read_lines(struct unit *w) {
 
 static bool add_pos(struct pcln_dw_builder *b, uint64_t end, int32_t file,
                     int32_t line) {
-  if (!GROW(b, pos))
+  if (!PCLN_DW_GROW(b, pos))
     return false;
   b->pos[b->n_pos++] =
       (struct pcln_dw_pos){.end = (uint32_t)end, .file = file, .line = line};
@@ -299,123 +273,6 @@ static enum pcln_status find_positions(struct unit *w,
   return PCLN_OK;
 }
 
-// --- Inlined calls: pieces to runs ------------------------------------------
-
-// Sorts the unit's pieces by function, keeping the order of the DIEs.
-static enum pcln_status group_pieces(struct unit *w, size_t n_funcs) {
-  struct pcln_dw_builder *b = w->b;
-  const struct pcln_dw_tree *t = &b->tree;
-  if (!RESERVE(b, sorted, t->n_pieces + 1) ||
-      !RESERVE(b, first_piece, n_funcs + 1))
-    return pcln_dw_no_memory(w->fault);
-  uint32_t *first = b->first_piece;
-  memset(first, 0, (n_funcs + 1) * sizeof *first);
-  for (size_t i = 0; i < t->n_pieces; i++)
-    first[t->pieces[i].slot + 1]++;
-  for (size_t i = 1; i <= n_funcs; i++)
-    first[i] += first[i - 1];
-  for (size_t i = 0; i < t->n_pieces; i++)
-    b->sorted[first[t->pieces[i].slot]++] = t->pieces[i];
-  // Each entry has moved on to where its successor began.
-  memmove(first + 1, first, n_funcs * sizeof *first);
-  first[0] = 0;
-  return PCLN_OK;
-}
-
-// Stable merge sort by `lo`; compilers write most pieces in order.
-static enum pcln_status sort_pieces(struct unit *w, struct pcln_dw_piece *p,
-                                    size_t n) {
-  bool sorted = true;
-  for (size_t i = 1; i < n && sorted; i++)
-    sorted = p[i - 1].lo <= p[i].lo;
-  if (sorted)
-    return PCLN_OK;
-  if (!RESERVE(w->b, scratch, n))
-    return pcln_dw_no_memory(w->fault);
-  struct pcln_dw_piece *from = p, *to = w->b->scratch;
-  for (size_t width = 1; width < n; width *= 2) {
-    for (size_t lo = 0; lo < n; lo += 2 * width) {
-      const size_t mid = lo + width < n ? lo + width : n;
-      const size_t hi = mid + width < n ? mid + width : n;
-      size_t i = lo, j = mid;
-      for (size_t k = lo; k < hi; k++)
-        to[k] = j == hi || (i < mid && from[i].lo <= from[j].lo) ? from[i++]
-                                                                 : from[j++];
-    }
-    struct pcln_dw_piece *swap = from;
-    from = to;
-    to = swap;
-  }
-  if (from != p)
-    memcpy(p, from, n * sizeof *p);
-  return PCLN_OK;
-}
-
-// The heap has the piece with the highest node on top.
-static bool heap_push(struct pcln_dw_builder *b,
-                      const struct pcln_dw_piece *p) {
-  if (!GROW(b, heap))
-    return false;
-  size_t i = b->n_heap++;
-  for (; i && b->heap[(i - 1) / 2].node < p->node; i = (i - 1) / 2)
-    b->heap[i] = b->heap[(i - 1) / 2];
-  b->heap[i] = *p;
-  return true;
-}
-
-static void heap_pop(struct pcln_dw_builder *b) {
-  const struct pcln_dw_piece last = b->heap[--b->n_heap];
-  size_t i = 0;
-  for (;;) {
-    size_t child = 2 * i + 1;
-    if (child >= b->n_heap)
-      break;
-    if (child + 1 < b->n_heap && b->heap[child].node < b->heap[child + 1].node)
-      child++;
-    if (b->heap[child].node <= last.node)
-      break;
-    b->heap[i] = b->heap[child];
-    i = child;
-  }
-  b->heap[i] = last;
-}
-
-static bool add_inner(struct pcln_dw_builder *b, uint32_t end, uint32_t node) {
-  if (b->n_inner && b->inner[b->n_inner - 1].node == node) {
-    b->inner[b->n_inner - 1].end = end;
-    return true;
-  }
-  if (!GROW(b, inner))
-    return false;
-  b->inner[b->n_inner++] =
-      (struct pcln_dw_inner){.end = end, .node = node, .inl = -1};
-  return true;
-}
-
-// Fills b->inner from the pieces of one function, sorted by `lo`.
-static bool sweep(struct pcln_dw_builder *b, const struct pcln_dw_piece *p,
-                  size_t n, uint32_t size) {
-  uint32_t at = 0;
-  b->n_inner = b->n_heap = 0;
-  for (size_t i = 0; i < n || b->n_heap;) {
-    while (i < n && p[i].lo <= at)
-      if (!heap_push(b, &p[i++]))
-        return false;
-    while (b->n_heap && b->heap[0].hi <= at)
-      heap_pop(b);
-    uint32_t end = i < n ? p[i].lo : size;
-    if (b->n_heap && b->heap[0].hi < end)
-      end = b->heap[0].hi;
-    if (end > at &&
-        !add_inner(b, end, b->n_heap ? b->heap[0].node : PCLN_DW_ROOT))
-      return false;
-    at = end;
-    if (at == size)
-      break;
-  }
-  return at == size || add_inner(b, size, PCLN_DW_ROOT);
-}
-
 // --- Inlined calls: numbers and call positions ------------------------------
 
 // The number of the inlined call `node`, given with its outer calls' if new: an
@@ -432,7 +289,7 @@ static enum pcln_status number_node(struct unit *w, uint32_t node,
     node = nodes[node].parent;
   }
   while (n--) {
-    if (!GROW(b, inl))
+    if (!PCLN_DW_GROW(b, inl))
       return pcln_dw_no_memory(w->fault);
     node = path[n];
     b->node_no[node].stamp = b->stamp;
@@ -477,7 +334,7 @@ static enum pcln_status collect_calls(struct unit *w) {
   struct pcln_dw_builder *b = w->b;
   const struct pcln_dw_node *nodes = b->tree.nodes;
   const size_t slots = pow2_at_least(2 * b->n_inl);
-  if (!RESERVE(b, call_hash, slots))
+  if (!PCLN_DW_RESERVE(b, call_hash, slots))
     return pcln_dw_no_memory(w->fault);
   b->call_mask = slots - 1;
   memset(b->call_hash, 0, slots * sizeof *b->call_hash);
@@ -492,7 +349,7 @@ static enum pcln_status collect_calls(struct unit *w) {
       return st;
     uint32_t *slot = call_slot(b, c.file, c.line, c.inl);
     if (*slot == 0) {
-      if (!GROW(b, calls))
+      if (!PCLN_DW_GROW(b, calls))
         return pcln_dw_no_memory(w->fault);
       b->calls[b->n_calls++] = c;
       *slot = (uint32_t)b->n_calls;
@@ -542,7 +399,7 @@ static enum pcln_status add_virtual(struct unit *w, uint32_t size) {
   const uint32_t q = w->job->module->quantum;
   uint64_t pc = round_up(w, size);
   size_t n = 0;
-  if (!RESERVE(b, unplaced, b->n_calls))
+  if (!PCLN_DW_RESERVE(b, unplaced, b->n_calls))
     return pcln_dw_no_memory(w->fault);
   for (size_t i = 0; i < b->n_calls; i++)
     if (b->calls[i].pc == PCLN_DW_ROOT)
@@ -647,11 +504,9 @@ static enum pcln_status build_func(struct unit *w, struct pcln_func_def *f,
                                    struct pcln_dw_piece *p, size_t n) {
   struct pcln_dw_builder *b = w->b;
   enum pcln_status st = find_positions(w, f);
-  if (st == PCLN_OK)
-    st = sort_pieces(w, p, n);
   if (st != PCLN_OK)
     return st;
-  if (!sweep(b, p, n, f->size))
+  if (!pcln_dw_find_inner(b, p, n, f->size))
     return pcln_dw_no_memory(w->fault);
   st = number_inlined(w);
   if (st == PCLN_OK && b->n_inl) {
@@ -670,7 +525,7 @@ static enum pcln_status begin_nodes(struct unit *w) {
   struct pcln_dw_builder *b = w->b;
   const size_t n = b->tree.n_nodes;
   const size_t cap = b->cap_node_no;
-  if (!RESERVE(b, node_no, n))
+  if (!PCLN_DW_RESERVE(b, node_no, n))
     return pcln_dw_no_memory(w->fault);
   if (b->cap_node_no != cap) // stamps are old ones otherwise
     memset(b->node_no, 0, b->cap_node_no * sizeof *b->node_no);
@@ -707,7 +562,7 @@ enum pcln_status pcln_dw_build_unit(const struct pcln_dw_build *job,
   if (st == PCLN_OK)
     st = read_lines(&w);
   if (st == PCLN_OK)
-    st = group_pieces(&w, n);
+    st = pcln_dw_group_pieces(b, n) ? PCLN_OK : pcln_dw_no_memory(fault);
   if (st == PCLN_OK)
     st = begin_nodes(&w);
   for (size_t i = 0; i < n && st == PCLN_OK; i++) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From DWARF to the model: dwarf_build.c makes the functions of one unit,
+// From DWARF to the model: dwarf_build.c makes the functions of one unit with
+// the help of dwarf_pieces.c,
 // dwarf_units.c decides which unit describes which function and runs the units
 // in parallel. Private to the DWARF source.
 #ifndef PCLNTAB_DWARF_BUILD_H
@@ -9,6 +10,8 @@
 #include "dwarf_info.h"
 #include "dwarf_line.h"
 #include "sources.h"
+
+#include <stdlib.h>
 
 // A position of a function: holds up to `end` bytes from its entry.
 struct pcln_dw_pos {
@@ -73,6 +76,39 @@ struct pcln_dw_builder {
   uint64_t work;
 };
 void pcln_dw_builder_free(struct pcln_dw_builder *b);
+
+// Room for `n` elements of an array whose old content does not matter.
+static inline bool pcln_dw_reserve(void *array, size_t *cap, size_t n,
+                                   size_t elem) {
+  if (n <= *cap)
+    return true;
+  size_t grown = *cap ? *cap : 64;
+  while (grown < n)
+    grown *= 2;
+  if (grown > SIZE_MAX / 2 / elem)
+    return false;
+  void *old, *p = malloc(grown * elem);
+  if (!p)
+    return false;
+  memcpy(&old, array, sizeof old); // its type is the caller's
+  memcpy(array, &p, sizeof p);
+  free(old);
+  *cap = grown;
+  return true;
+}
+#define PCLN_DW_RESERVE(b, array, n)                                           \
+  pcln_dw_reserve(&(b)->array, &(b)->cap_##array, (n), sizeof *(b)->array)
+#define PCLN_DW_GROW(b, array)                                                 \
+  pcln_dw_grow(&(b)->array, &(b)->cap_##array, (b)->n_##array,                 \
+               sizeof *(b)->array)
+
+// Sorts the unit's pieces by function into b->sorted and b->first_piece.
+// False: out of memory, here and below.
+bool pcln_dw_group_pieces(struct pcln_dw_builder *b, size_t n_funcs);
+// Fills b->inner with the innermost node at each pc of a function of `size`
+// bytes, whose `n` pieces are at `p`.
+bool pcln_dw_find_inner(struct pcln_dw_builder *b, struct pcln_dw_piece *p,
+                        size_t n, uint32_t size);
 
 struct pcln_dw_build {
   const struct pcln_dw *dw;

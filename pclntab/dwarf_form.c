@@ -193,9 +193,13 @@ void pcln_dw_read_attrs(struct pcln_cursor *c, const struct pcln_dw_unit *u,
     }
     const unsigned slot = op->slot - 1u;
     struct pcln_dw_value *v = &out->v[slot];
-    *v = pcln_dw_read_value(c, op->form, u->params);
+    v->form = op->form;
     if (op->form == DW_FORM_implicit_const)
       v->u = (uint64_t)(int64_t)op->arg;
+    else if (op->arg)
+      v->u = pcln_uint(c, (unsigned)op->arg);
+    else
+      *v = pcln_dw_read_value(c, op->form, u->params);
     out->have |= 1u << slot;
   }
 }

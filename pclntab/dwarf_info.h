@@ -6,7 +6,8 @@
 //
 // Files: dwarf_abbrev.c (abbreviations, compiled into skip and read plans),
 // dwarf_form.c (attribute values, strings, addresses, range lists),
-// dwarf_info.c (units, the walk over DIEs, names through origin chains).
+// dwarf_info.c (units), dwarf_walk.c (functions and inlined calls),
+// dwarf_names.c (names through origin chains).
 //
 // All functions are bounded by the size of the sections: what an input can ask
 // for again and again (shared range lists, name chains) is charged against a
@@ -105,7 +106,8 @@ enum pcln_dw_kind {
 struct pcln_dw_op {
   uint16_t slot; // + 1; 0: skip
   uint16_t form; // 0 with slot 0: skip `arg` bytes
-  int32_t arg;   // DW_FORM_implicit_const: the value, clamped to 32 bits
+  int32_t arg;   // with slot: DW_FORM_implicit_const: the value, clamped;
+                 // else bytes of a plain integer, or 0
 };
 
 struct pcln_dw_abbrev {
@@ -176,6 +178,7 @@ struct pcln_dw {
   size_t n_tables;
   uint64_t text_lo, text_hi; // no code outside: what lies there was discarded
   uint64_t budget;           // of work in all
+  bool long_names;           // .debug_str holds strings of 16 KiB and more
 };
 
 // Fills dw->units with headers. Serial, touches headers only.
@@ -202,6 +205,24 @@ struct pcln_dw_attrs {
 static inline bool pcln_dw_has(const struct pcln_dw_attrs *a,
                                enum pcln_dw_slot slot) {
   return (a->have >> slot & 1) != 0;
+}
+
+// The number in a slot, if it is there.
+static inline uint64_t pcln_dw_number(const struct pcln_dw_attrs *a,
+                                      enum pcln_dw_slot slot,
+                                      uint64_t otherwise) {
+  return pcln_dw_has(a, slot) ? a->v[slot].u : otherwise;
+}
+
+// A cursor over one unit whose positions are section offsets.
+static inline struct pcln_cursor
+pcln_dw_unit_cursor(const struct pcln_dw *dw, const struct pcln_dw_unit *u,
+                    uint64_t off) {
+  struct pcln_cursor c =
+      pcln_cursor_at(dw->sec.info.ptr, dw->sec.info.len, dw->sec.swap);
+  c.end = c.start + u->end;
+  c.pos = c.start + off;
+  return c;
 }
 
 // Bytes of a form, or -1: varies, or -2: unknown.
