@@ -72,6 +72,7 @@ pclntab_unit_test(elf_image pclntab_sources pclntab_model pclntab_lookup)
 pclntab_unit_test(elf_write pclntab_sources pclntab_model pclntab_lookup)
 pclntab_unit_test(crc32c pclntab_lookup)
 include(cmake/runtime_tests.cmake)
+pclntab_unit_test(pool pclntab_model pclntab_lookup)
 pclntab_unit_test(encode pclntab_model pclntab_lookup)
 pclntab_unit_test(decode pclntab_model pclntab_lookup)
 target_link_options(test_decode PRIVATE

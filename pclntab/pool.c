@@ -8,6 +8,9 @@
 // with one 64x64 to 128 bit multiplication; it is not proof against somebody
 // who makes collisions on purpose, who would slow down the link of his own
 // program and nothing else. Equality is always decided by the bytes.
+//
+// What an addition costs is the cache miss on its slot; a caller with several
+// strings at hand therefore hashes them all first.
 #include "pool.h"
 
 #include <stdlib.h>
@@ -111,15 +114,21 @@ static uint32_t append(struct pcln_pool *p, size_t at, uint64_t hash,
   return (uint32_t)off;
 }
 
-uint32_t pcln_pool_add(struct pcln_pool *p, const void *bytes, size_t len,
-                       unsigned align) {
+uint64_t pcln_pool_hash(const struct pcln_pool *p, const void *bytes,
+                        size_t len) {
+  const uint64_t hash = hash_bytes(bytes, len);
+  __builtin_prefetch(&p->slots[hash & (p->n_slots - 1)]);
+  return hash;
+}
+
+uint32_t pcln_pool_add_hashed(struct pcln_pool *p, uint64_t hash,
+                              const void *bytes, size_t len, unsigned align) {
   if (p->status != PCLN_OK)
     return 0;
   if (p->n_used >= p->n_slots - p->n_slots / 4 && !grow_slots(p)) {
     p->status = PCLN_NO_MEMORY;
     return 0;
   }
-  const uint64_t hash = hash_bytes(bytes, len);
   size_t at = hash & (p->n_slots - 1);
   for (; p->slots[at].len; at = (at + 1) & (p->n_slots - 1)) {
     const struct pcln_pool_slot *s = &p->slots[at];
@@ -129,4 +138,9 @@ uint32_t pcln_pool_add(struct pcln_pool *p, const void *bytes, size_t len,
       return s->off;
   }
   return append(p, at, hash, bytes, len, align);
+}
+
+uint32_t pcln_pool_add(struct pcln_pool *p, const void *bytes, size_t len,
+                       unsigned align) {
+  return pcln_pool_add_hashed(p, hash_bytes(bytes, len), bytes, len, align);
 }

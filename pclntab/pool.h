@@ -43,4 +43,11 @@ void pcln_pool_free(struct pcln_pool *p);
 uint32_t pcln_pool_add(struct pcln_pool *p, const void *bytes, size_t len,
                        unsigned align);
 
+// The same in two steps: the hash, which also asks the processor for the memory
+// that the addition will look at, and, after some other work, the addition.
+uint64_t pcln_pool_hash(const struct pcln_pool *p, const void *bytes,
+                        size_t len);
+uint32_t pcln_pool_add_hashed(struct pcln_pool *p, uint64_t hash,
+                              const void *bytes, size_t len, unsigned align);
+
 #endif
