@@ -175,7 +175,7 @@ static enum pcln_status funcdata_off(const struct table_decoder *d,
   if (st == PCLN_NOT_FOUND)
     return PCLN_OK;
   if (st != PCLN_OK)
-    return fault(d, st, "funcdata-bounds", f,
+    return fault(d, st, "funcdata-offset", f,
                  "a FUNCDATA of the function lies outside the funcdata area");
   *off = (uint32_t)(d->t->funcdata.len - s.len);
   return PCLN_OK;
@@ -188,7 +188,7 @@ static enum pcln_status mark_starts(struct table_decoder *d, uint64_t *bits,
   for (uint32_t i = 0; i < d->t->n_funcs; i++) {
     struct pcln_func f;
     if (pcln_func_at(d->t, i, &f) != PCLN_OK)
-      return fault(d, PCLN_CORRUPT, "func-record", NULL,
+      return fault(d, PCLN_CORRUPT, "record-bounds", NULL,
                    "a func record lies outside functab");
     for (uint32_t k = 0; k < f.n_funcdata && !f.hole; k++) {
       uint32_t off;
@@ -279,7 +279,7 @@ static enum pcln_status get_inlines(struct table_decoder *d,
   enum pcln_status st = spend(d, n * pcln_inline_size(d->t), f);
   struct pcln_inline last;
   if (st == PCLN_OK && pcln_inline_at(d->t, f, (uint32_t)max, &last) != PCLN_OK)
-    st = fault(d, PCLN_CORRUPT, "inline-index", f,
+    st = fault(d, PCLN_CORRUPT, "inline-bounds", f,
                "an inline index is not in the function's inline tree");
   if (st != PCLN_OK)
     return st;
@@ -314,7 +314,7 @@ static enum pcln_status check_func(struct table_decoder *d,
                         pcln_funcdata_size(d->t) * (uint64_t)f->n_funcdata +
                         pcln_rec_layout(d->t)->size;
   if (size > d->records)
-    return fault(d, PCLN_CORRUPT, "func-record", f, "func records overlap");
+    return fault(d, PCLN_CORRUPT, "record-overlap", f, "func records overlap");
   d->records -= size;
   return PCLN_OK;
 }
@@ -358,7 +358,7 @@ static enum pcln_status decode_funcs(struct table_decoder *d) {
   for (uint32_t i = 0; i < n; i++) {
     struct pcln_func f;
     if (pcln_func_at(d->t, i, &f) != PCLN_OK)
-      return fault(d, PCLN_CORRUPT, "func-record", NULL,
+      return fault(d, PCLN_CORRUPT, "record-bounds", NULL,
                    "a func record lies outside functab");
     if (f.entry < last_end)
       return fault(d, PCLN_CORRUPT, "func-order", &f,

@@ -177,17 +177,17 @@ static void faults_are_named(void **state) {
       size_t value;
       const char *fault;
     } cases[] = {
-        {functab + 4, t.functab.len, "func-record"},
+        {functab + 4, t.functab.len, "record-bounds"},
         {functab + 8, 0, "func-order"},
         {rec + PCLN_GO_FUNC_PCFILE, t.pctab.len, "stream-malformed"},
         {rec + PCLN_GO_FUNC_PCFILE, t.pctab.len - 1, "stream-malformed"},
         {rec + PCLN_GO_FUNC_CU_OFFSET, 2, "file-number"},
-        {tree, t.funcdata.len + 1, "funcdata-bounds"},
-        {tree, t.funcdata.len, "inline-index"},
+        {tree, t.funcdata.len + 1, "funcdata-offset"},
+        {tree, t.funcdata.len, "inline-bounds"},
         {compact ? (size_t)(t.callees.ptr - bytes) : funcdata + 4, t.names.len,
          "inline-name"},
-        {compact ? funcdata : tree, 4, "inline-index"}, // the width's
-        {compact ? funcdata + 1 : tree, compact ? 1 : 4, "inline-index"},
+        {compact ? funcdata : tree, 4, "inline-bounds"}, // the width's
+        {compact ? funcdata + 1 : tree, compact ? 1 : 4, "inline-bounds"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
       uint32_t old;
@@ -234,7 +234,7 @@ static void records_used_many_times_are_refused(void **state) {
   const struct pcln_sink sink = {.fn = note_fault, .ctx = &seen};
   struct pcln_module m;
   assert_int_equal(decode_bytes(bytes, len, &m, &sink), PCLN_CORRUPT);
-  assert_string_equal(seen.fault, "func-record");
+  assert_string_equal(seen.fault, "record-overlap");
   pcln_module_free(&m);
   free(bytes);
   random_model_free(&r);
