@@ -38,6 +38,10 @@ enum pcln_status pclnld_options_init(struct pcln_link_options *o) {
   return st;
 }
 
+bool pclnld_wants_slot(const struct pcln_link_options *o) {
+  return o->placement == PCLN_PLACE_EMBEDDED || o->placement == PCLN_PLACE_AUTO;
+}
+
 enum pcln_status pclnld_slot_object(const struct pcln_elf_target *target,
                                     int *fd, char path[PCLNLD_PATH_MAX]) {
   struct pcln_elf_target t = *target;

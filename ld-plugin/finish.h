@@ -18,6 +18,9 @@ extern const struct pcln_sink pclnld_sink;
 PCLN_MUST_CHECK enum pcln_status
 pclnld_options_init(struct pcln_link_options *o);
 
+// Whether the link needs the reserving object.
+bool pclnld_wants_slot(const struct pcln_link_options *o);
+
 // Makes the object that reserves the program header. `path` names it for this
 // process and its children as long as `*fd`, which the caller owns, is open: it
 // has no name in the file system, so nothing is left behind by a linker that is

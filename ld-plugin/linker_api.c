@@ -125,7 +125,7 @@ static int claim_file(const struct ld_plugin_input_file *file, int *claimed) {
 
 static int all_symbols_read(void) {
   if (link_state.relocatable || link_state.failed ||
-      link_state.options.placement != PCLN_PLACE_EMBEDDED)
+      !pclnld_wants_slot(&link_state.options))
     return LDPS_OK;
   // Stays open: gold opens the object after this hook.
   int fd;

@@ -293,7 +293,7 @@ static int run_linker(int argc, char **argv, const char *slot) {
   if (!args)
     return -1;
   memcpy(args, argv, (size_t)argc * sizeof *args);
-  args[argc] = (char *)(uintptr_t)slot;
+  args[argc] = (char *)(uintptr_t)slot; // may be null
   snprintf(guard, sizeof guard, "%ld", (long)getpid());
   if (setenv(GUARD, guard, 1) != 0)
     return -1;
@@ -338,12 +338,15 @@ static bool was_written(const char *path, const struct stat *before) {
 
 static _Noreturn void link_and_finish(int argc, char **argv, struct job *job,
                                       struct pcln_link_options *o) {
-  const struct pcln_elf_target target = find_target(job);
   int fd;
-  char slot[PCLNLD_PATH_MAX];
+  char path[PCLNLD_PATH_MAX], *slot = NULL;
   struct stat before = {0};
-  if (pclnld_slot_object(&target, &fd, slot) != PCLN_OK)
-    _exit(1);
+  if (pclnld_wants_slot(o)) {
+    const struct pcln_elf_target target = find_target(job);
+    slot = path;
+    if (pclnld_slot_object(&target, &fd, path) != PCLN_OK)
+      _exit(1);
+  }
   if (stat(job->output, &before) < 0)
     before = (struct stat){0};
   o->expect_debug = job->strips && inputs_have_debug(job);

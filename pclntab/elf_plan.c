@@ -27,6 +27,7 @@
 enum {
   MIN_PAGE = 4096,
   BLOB_ALIGN = 64, // of the file offset: one cache line
+  NOTE_ALIGN = 16, // of the reserving note
 };
 #define MAX_GAP (UINT64_C(1) << 32) // bytes of sparse file for moved headers
 
@@ -211,6 +212,36 @@ static void find_slot(const struct pcln_elf *elf,
           : o->move_phdrs;
 }
 
+// gold puts the reserving note between others, after padding to its alignment,
+// and spans all of them with one PT_NOTE. Readers of that segment take padding
+// for a note and lose their way: the build-id behind it would be hidden. So the
+// padding becomes part of our note, as its descriptor.
+static void find_note_padding(const struct pcln_elf *elf,
+                              struct pcln_elf_plan *plan) {
+  if (!plan->has_slot || plan->replaces)
+    return;
+  const uint64_t at = elf->segments[plan->slot].off;
+  uint64_t before = 0; // where the last section in front of it ends
+  bool spanned = false;
+  for (size_t i = 0; i < elf->n_segments; i++) {
+    const struct pcln_elf_segment *p = &elf->segments[i];
+    spanned |= p->type == PT_NOTE && p->off < at && p->filesz > at - p->off;
+  }
+  for (size_t i = 1; i < elf->n_sections; i++) {
+    const struct pcln_elf_section *s = &elf->sections[i];
+    if (s->type == SHT_NOTE && s->file_off < at &&
+        s->file_off + s->size > before)
+      before = s->file_off + s->size;
+  }
+  plan->note_off = at;
+  if (!spanned || before > at || at - before >= NOTE_ALIGN || at - before < 4)
+    return;
+  for (uint64_t off = before; off < at; off++)
+    if (elf->bytes[off])
+      return;
+  plan->note_pad = (at - before) & ~UINT64_C(3);
+}
+
 // --- Sections: what stays ---------------------------------------------------
 
 // Whether `s` describes the table that is replaced.
@@ -381,6 +412,8 @@ enum pcln_status pcln_elf_plan_make(const struct pcln_elf *elf,
     st = check_headers(elf, plan, sink);
   if (st == PCLN_OK)
     find_slot(elf, o, plan);
+  if (st == PCLN_OK)
+    find_note_padding(elf, plan);
   if (st == PCLN_OK)
     st = plan_body(elf, o, plan, &body_end);
   if (st == PCLN_NO_MEMORY)

@@ -36,6 +36,10 @@ struct pcln_elf_plan {
   bool move_phdrs; // the table of program headers goes behind the blob
   bool replaces;   // the slot holds an earlier table of ours
 
+  // The reserving note, which stays: bytes from file start, and how many bytes
+  // of padding in front of it are to become part of it.
+  uint64_t note_off, note_pad;
+
   uint64_t va, file_off; // of the blob
   uint64_t align;        // of its segment
 

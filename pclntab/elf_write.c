@@ -244,8 +244,13 @@ static void put_kept_section(const struct writer *w, size_t i, uint8_t *p) {
     put_word(elf, p + f->sh_size, w->names_len);
   }
   // The slot has done its work; readelf warns of notes aligned to 16.
-  if (s->type == SHT_NOTE && !strcmp(s->name, PCLN_SLOT_SECTION))
+  if (s->type == SHT_NOTE && !strcmp(s->name, PCLN_SLOT_SECTION)) {
+    const uint64_t pad = s->file_off == w->plan.note_off ? w->plan.note_pad : 0;
+    put_word(elf, p + f->sh_off, s->file_off - pad);
+    put_word(elf, p + f->sh_va, s->va - pad);
+    put_word(elf, p + f->sh_size, s->size + pad);
     put_word(elf, p + f->sh_align, 4);
+  }
   if (s->link < elf->n_sections)
     pcln_store32(p + f->sh_link, w->plan.new_idx[s->link], elf->swap);
   const bool info_is_section =
@@ -413,6 +418,21 @@ static enum pcln_status write_new(const struct writer *w) {
   return PCLN_OK;
 }
 
+// The reserving note with `pad` bytes of descriptor, from that much earlier on;
+// with 0: as it was.
+static bool write_note(const struct writer *w, uint64_t pad) {
+  uint8_t note[12 + sizeof PCLN_SLOT_NOTE_NAME + 16] = {0};
+  const size_t len = 12 + sizeof PCLN_SLOT_NOTE_NAME;
+  const uint64_t total = len + w->plan.note_pad;
+  uint8_t *p = note + (w->plan.note_pad - pad); // zeros: padding
+  pcln_store32(p, sizeof PCLN_SLOT_NOTE_NAME, w->elf->swap);
+  pcln_store32(p + 4, (uint32_t)pad, w->elf->swap);
+  pcln_store32(p + 8, PCLN_SLOT_NOTE_TYPE, w->elf->swap);
+  memcpy(p + 12, PCLN_SLOT_NOTE_NAME, sizeof PCLN_SLOT_NOTE_NAME);
+  return !w->plan.note_pad ||
+         write_all(w->fd, note, total, w->plan.note_off - w->plan.note_pad);
+}
+
 // The headers. Whichever write is the last that succeeds, the file is sound.
 static enum pcln_status patch_headers(struct writer *w) {
   const struct pcln_elf_fields *f = w->plan.fields;
@@ -431,6 +451,8 @@ static enum pcln_status patch_headers(struct writer *w) {
                  w->elf->swap);
   }
   w->patched = true;
+  if (!write_note(w, w->plan.note_pad))
+    return io_failed(w);
   if (!w->plan.move_phdrs &&
       !write_all(w->fd, w->phdrs, w->n_phdrs * f->phdr_size, w->plan.phoff))
     return io_failed(w);
@@ -444,7 +466,8 @@ static void undo(const struct writer *w) {
   if (w->patched)
     ok = write_all(w->fd, w->old_ehdr, f->ehdr_size, 0) &&
          write_all(w->fd, w->old_phdrs, w->elf->n_segments * f->phdr_size,
-                   w->plan.phoff);
+                   w->plan.phoff) &&
+         write_note(w, 0);
   if (!ok || ftruncate(w->fd, (off_t)w->elf->len) < 0)
     (void)fail(w, PCLN_IO, "file-undo",
                "the file could not be put back as it was; link it again");
