@@ -115,6 +115,12 @@ pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c
 add_executable(table_rows tests/compare/table_rows.c)
 target_link_libraries(table_rows PRIVATE pclntab_warnings pclntab_headers
   pclntab_sources pclntab_model pclntab_lookup)
+add_test(NAME compare/go_compat
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/go_compat.sh
+    $<TARGET_FILE:pclntab-link> $<TARGET_FILE:pclntab-dump>
+    $<TARGET_FILE:table_rows> ${CMAKE_CURRENT_BINARY_DIR}/compare/go_compat)
+set_tests_properties(compare/go_compat PROPERTIES LABELS compare
+  SKIP_RETURN_CODE 77 TIMEOUT 300)
 add_test(NAME compare/go_tables
   COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/go_tables.sh
     $<TARGET_FILE:table_rows> ${CMAKE_CURRENT_BINARY_DIR}/compare/go)

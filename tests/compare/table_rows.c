@@ -9,7 +9,9 @@
 //   table_rows frames ELF TEXT FUNCDATA FINDFUNCTAB START END STEP
 //
 // TEXT, FUNCDATA and FINDFUNCTAB are the addresses of runtime.text, go:func.*
-// and runtime.findfunctab; all numbers are hexadecimal. FINDFUNCTAB may be 0.
+// and runtime.findfunctab; all numbers are hexadecimal. Each may be 0: text
+// start is then taken from the header, inlined calls are not read, and functab
+// is searched.
 #include "elf_image.h"
 
 #include <stdio.h>
@@ -134,8 +136,9 @@ int main(int argc, char **argv) {
   if (!sec || pcln_elf_content(elf, sec, &sink, &bytes) != PCLN_OK)
     return fail("no .gopclntab");
   struct pcln_open_options o = {.text_start = hex(argv[3]),
-                                .funcdata = pcln_elf_at(elf, hex(argv[4])),
                                 .funcdata_va = hex(argv[4])};
+  if (hex(argv[4]))
+    o.funcdata = pcln_elf_at(elf, hex(argv[4]));
   if (hex(argv[5]))
     o.findfunctab = pcln_elf_at(elf, hex(argv[5]));
   struct pcln_table t;

@@ -5,10 +5,12 @@
 // each pc at which the position changes. All addresses are hexadecimal.
 //
 //	gosym ELF SECTION TEXTADDR [MAXFUNCS]
+//	gosym -pc ELF SECTION TEXTADDR FILE LINE
 //
 // SECTION holds the table; from the module header of this project's own, if
 // there is one, the pclntab behind it is found. TEXTADDR is hexadecimal. With
-// MAXFUNCS, only about that many functions, spread evenly, get their lines.
+// MAXFUNCS, only about that many functions, spread evenly, get their lines. The
+// second form prints a pc that has the line, and what is read there.
 package main
 
 import (
@@ -32,24 +34,42 @@ func table(b []byte, order binary.ByteOrder) []byte {
 	return b[off : off+n]
 }
 
-func main() {
-	log.SetFlags(0)
-	if len(os.Args) < 4 || len(os.Args) > 5 {
-		log.Fatal("usage: gosym ELF SECTION TEXTADDR [MAXFUNCS]")
-	}
-	f, err := elf.Open(os.Args[1])
+func printPC(t *gosym.Table, file, line string) {
+	n, err := strconv.Atoi(line)
 	if err != nil {
 		log.Fatal(err)
 	}
-	section := f.Section(os.Args[2])
+	pc, _, err := t.LineToPC(file, n)
+	if err != nil {
+		log.Fatal(err)
+	}
+	file, n, _ = t.PCToLine(pc)
+	fmt.Printf("%x %s %d\n", pc, file, n)
+}
+
+func main() {
+	log.SetFlags(0)
+	args := os.Args[1:]
+	toPC := len(args) == 6 && args[0] == "-pc"
+	if toPC {
+		args = args[1:]
+	}
+	if !toPC && (len(args) < 3 || len(args) > 4) {
+		log.Fatal("usage: gosym ELF SECTION TEXTADDR [MAXFUNCS]")
+	}
+	f, err := elf.Open(args[0])
+	if err != nil {
+		log.Fatal(err)
+	}
+	section := f.Section(args[1])
 	if section == nil {
-		log.Fatalf("%s: no section %s", os.Args[1], os.Args[2])
+		log.Fatalf("%s: no section %s", args[0], args[1])
 	}
 	data, err := section.Data()
 	if err != nil {
 		log.Fatal(err)
 	}
-	text, err := strconv.ParseUint(os.Args[3], 16, 64)
+	text, err := strconv.ParseUint(args[2], 16, 64)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -62,9 +82,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	if toPC {
+		printPC(t, args[3], args[4])
+		return
+	}
 	step := 1
-	if len(os.Args) == 5 {
-		max, err := strconv.Atoi(os.Args[4])
+	if len(args) == 4 {
+		max, err := strconv.Atoi(args[3])
 		if err != nil || max < 1 {
 			log.Fatal("MAXFUNCS is not a number")
 		}
