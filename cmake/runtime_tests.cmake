@@ -58,6 +58,19 @@ add_dependencies(stress_plugin_table pclntab-ld)
 target_link_options(stress_plugin_table PRIVATE
   LINKER:-plugin,$<TARGET_FILE:pclntab-ld>)
 
+# Its own debug information, for the lines in its table.
+target_compile_options(stress_plugin_table PRIVATE -g)
+
+add_executable(test_registry ${PROJECT_SOURCE_DIR}/tests/unit/test_registry.c)
+target_compile_definitions(test_registry PRIVATE _GNU_SOURCE)
+target_include_directories(test_registry PRIVATE ${PROJECT_SOURCE_DIR}/runtime)
+target_link_libraries(test_registry PRIVATE pclntab_warnings pclntab_headers
+  pclnrt_objects pclntab_lookup ${CMOCKA_LIBRARY})
+add_dependencies(test_registry stress_plugin stress_plugin_table pclntab-link)
+add_test(NAME programs/registry
+  COMMAND test_registry $<TARGET_FILE:stress_plugin>
+    $<TARGET_FILE:stress_plugin_table> $<TARGET_FILE:pclntab-link>)
+
 pclntab_subject(stress stress.c)
 pclntab_subject(stress_table stress.c TABLE SHARED)
 foreach(mode malloc dlopen self threads)
@@ -66,6 +79,11 @@ foreach(mode malloc dlopen self threads)
   add_test(NAME programs/stress-${mode}-table
     COMMAND stress_table ${mode} 6000 $<TARGET_FILE:stress_plugin_table>)
 endforeach()
+
+# Every table verified at registration.
+add_test(NAME programs/verify COMMAND stress_table self 100 none)
+set_tests_properties(programs/verify PROPERTIES
+  ENVIRONMENT PCLNTAB_DEBUG=verify=1)
 
 # The registry under the thread sanitizer, with all of its own code built so.
 add_executable(stress_tsan

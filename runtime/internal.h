@@ -58,7 +58,7 @@ struct pclnrt_object {
   bool is_program;   // registry.c's: set before the path is made a real one
   // What tells one load of an object from the next; 0 where the system has
   // no pclnrt_sys_find_object.
-  uint64_t link_map, map_start, eh_hdr;
+  uint64_t link_map, map_start, map_end, eh_hdr;
 };
 // The loaded object that covers `pc`. *phdrs and *path are not set.
 bool pclnrt_sys_find_object(uint64_t pc, struct pclnrt_object *out);
@@ -175,6 +175,8 @@ struct pclnrt_module {
   struct pclnrt_object id;   // path: owned; program headers: not set
   struct pclnrt_image image; // build_id: in the next field, to outlive it
   uint8_t build_id[PCLN_BUILD_ID_MAX];
+  const uint8_t *live_id; // where it is in the loaded object, if it may be read
+                          // there without knowing which object that is
   struct pcln_table table; // text_start is that of the running process
   struct pclnrt_rows rows;
   enum pcln_status table_status;

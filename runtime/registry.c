@@ -11,11 +11,11 @@
 //
 // A module may be unloaded behind our back, and another one loaded at the same
 // place. So a module is only used after _dl_find_object has given the same link
-// map, start and .eh_frame_hdr for the pc as when the module was registered
-// (2 to 4 ns, measured). The program itself, libc and the module that holds
-// this code stay for good and are not asked about. A number is never given to
-// another module, so a cached rule of an unloaded one cannot be taken for a
-// rule of its successor.
+// map, extent and .eh_frame_hdr for the pc as when the module was registered
+// (2 to 4 ns, measured), and if the build-id is the same. The program itself,
+// libc and the module that holds this code stay for good and are not asked
+// about. A number is never given to another module, so a cached rule of an
+// unloaded one cannot be taken for a rule of its successor.
 //
 // Search. `index` is a sorted snapshot of the modules, replaced as a whole;
 // modules registered since stand in no order behind it. When they become many,
@@ -77,7 +77,14 @@ static void kill_module(const struct pclnrt_module *m) {
 static bool same_load(const struct pclnrt_object *a,
                       const struct pclnrt_object *b) {
   return a->link_map == b->link_map && a->map_start == b->map_start &&
-         a->eh_hdr == b->eh_hdr;
+         a->map_end == b->map_end && a->eh_hdr == b->eh_hdr;
+}
+
+// A file that was built again is often laid out as before, and then loaded at
+// the same place with the same addresses.
+static bool same_build(const struct pclnrt_module *m) {
+  return !m->live_id ||
+         memcmp(m->live_id, m->build_id, m->image.build_id.len) == 0;
 }
 
 bool pclnrt_module_alive(const struct pclnrt_module *m, uint64_t pc) {
@@ -86,7 +93,8 @@ bool pclnrt_module_alive(const struct pclnrt_module *m, uint64_t pc) {
   if (m->permanent || !pclnrt_sys_can_find_object())
     return true;
   struct pclnrt_object now;
-  if (pclnrt_sys_find_object(pc, &now) && same_load(&now, &m->id))
+  if (pclnrt_sys_find_object(pc, &now) && same_load(&now, &m->id) &&
+      same_build(m))
     return true;
   kill_module(m);
   return false;
@@ -317,8 +325,13 @@ static void keep_build_id(struct pclnrt_module *m) {
   struct pcln_span *id = &m->image.build_id;
   if (id->len > sizeof m->build_id)
     id->len = 0;
-  if (id->len)
+  if (id->len) {
     memcpy(m->build_id, id->ptr, id->len);
+    // The first page has the ELF header and is there in every object.
+    const uint64_t end = (uint64_t)id->ptr + id->len;
+    if (end - m->id.map_start <= PCLNRT_PAGE)
+      m->live_id = id->ptr;
+  }
   id->ptr = m->build_id;
 }
 
@@ -444,7 +457,7 @@ const struct pcln_table *pclnrt_find_table(uint64_t pc) {
 bool pclnrt_module_at(size_t i, struct pclnrt_module_info *out) {
   for (uint32_t number = 1; number < module_count(); number++) {
     const struct pclnrt_module *m = pclnrt_module_get(number);
-    if (!m || is_dead(m) || i-- > 0)
+    if (!m || !pclnrt_module_alive(m, m->image.text_lo) || i-- > 0)
       continue;
     *out = (struct pclnrt_module_info){
         .path = m->id.path,

@@ -185,6 +185,7 @@ bool pclnrt_sys_find_object(uint64_t pc, struct pclnrt_object *out) {
     return false;
   out->link_map = (uint64_t)found.dlfo_link_map;
   out->map_start = (uint64_t)found.dlfo_map_start;
+  out->map_end = (uint64_t)found.dlfo_map_end;
   out->eh_hdr = (uint64_t)found.dlfo_eh_frame;
   return true;
 }
