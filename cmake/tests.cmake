@@ -157,3 +157,7 @@ add_test(NAME compare/functions
   COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/functions.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(compare/functions PROPERTIES LABELS compare)
+pclntab_fuzz_test(functions SOURCES pclntab/src_fdes.c pclntab/src_functions.c
+  pclntab/src_cfi.c pclntab/src_plt.c pclntab/src_sort.c pclntab/cfi.c
+  pclntab/cfi_entry.c pclntab/cfi_expr.c pclntab/cfi_rule.c
+  pclntab/elf_image.c pclntab/module.c pclntab/status.c LIBS z zstd)

@@ -21,11 +21,13 @@ struct pcln_cursor {
   bool failed;          // a read went past the end, or a value had no meaning
 };
 
+// Null stands for no bytes, whatever `len` is: pointer arithmetic needs an
+// object, so it becomes an empty one.
 static inline struct pcln_cursor pcln_cursor_at(const void *bytes, size_t len,
                                                 bool swap) {
-  const uint8_t *p = (const uint8_t *)bytes;
+  const uint8_t *p = (const uint8_t *)(bytes ? bytes : "");
   return (struct pcln_cursor){
-      .start = p, .pos = p, .end = p ? p + len : p, .swap = swap};
+      .start = p, .pos = p, .end = bytes ? p + len : p, .swap = swap};
 }
 
 static inline size_t pcln_left(const struct pcln_cursor *c) {

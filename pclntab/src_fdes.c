@@ -81,8 +81,10 @@ static enum pcln_status read_section(struct pcln_elf *elf,
 
 // Sorts ranges[first..] by address; FDEs of one address keep their order.
 static enum pcln_status sort_ranges(struct pcln_fde_list *list, size_t first) {
-  struct pcln_fde_range *v = list->ranges + first;
   const size_t n = list->n - first;
+  if (n < 2)
+    return PCLN_OK;
+  struct pcln_fde_range *v = list->ranges + first;
   bool sorted = true;
   for (size_t i = 1; i < n && sorted; i++)
     sorted = v[i - 1].lo <= v[i].lo;
@@ -177,6 +179,8 @@ enum pcln_status pcln_fde_list_read(struct pcln_elf *elf,
       status = sort_ranges(out, first);
     if (status != PCLN_OK)
       return status;
+    if (out->n == first)
+      continue;
     out->n = first + cut_overlaps(out->ranges + first, out->n - first);
     if (first)
       status = cut_debug_frame(out, first);

@@ -112,10 +112,9 @@ static const char *plain_name(struct job *j, const char *name) {
 static enum pcln_status
 claim_symbol(struct job *j, const struct pcln_elf_symbol *s, uint32_t order) {
   const struct pcln_elf_section *sec = &j->elf->sections[s->shndx];
-  const uint64_t quantum = j->m->quantum, room = sec->va + sec->size - s->va;
-  const uint64_t size = (s->size < room ? s->size : room) & -quantum;
+  const uint64_t room = sec->va + sec->size - s->va;
   const struct claim c = {.va = s->va,
-                          .end = s->va + size,
+                          .end = s->va + (s->size < room ? s->size : room),
                           .name = plain_name(j, s->name),
                           .order = order,
                           .shndx = s->shndx,
@@ -123,8 +122,6 @@ claim_symbol(struct job *j, const struct pcln_elf_symbol *s, uint32_t order) {
                           .typed = s->type != STT_NOTYPE,
                           .local = s->bind == STB_LOCAL,
                           .ifunc = s->type == STT_GNU_IFUNC};
-  if (s->va % quantum)
-    return PCLN_OK; // no instruction begins there
   j->stats->symbols++;
   return c.name ? add_claim(&j->claims, &c) : PCLN_NO_MEMORY;
 }
@@ -267,7 +264,6 @@ static void complete_ranges(struct job *j) {
         c->end = r->hi;
       if (c->va < covered && covered < c->end)
         c->end = covered;
-      c->end -= (c->end - c->va) % j->m->quantum;
     }
     if (r && r->signal_frame && r->lo >= covered && r->lo >= sec->va &&
         c->va - r->lo <= 16)
@@ -277,8 +273,14 @@ static void complete_ranges(struct job *j) {
   }
 }
 
+// Damaged files may claim half an instruction; no pc can express that.
 static enum pcln_status append_func(struct job *j, uint64_t lo, uint64_t hi,
                                     const char *name) {
+  const uint64_t quantum = j->m->quantum;
+  lo += -lo % quantum;
+  hi -= hi % quantum;
+  if (lo >= hi)
+    return PCLN_OK;
   if (hi - lo > UINT32_MAX) {
     pcln_say(j->sink,
              &(struct pcln_report){.severity = PCLN_ERROR,
@@ -314,20 +316,16 @@ static const char *place_name(struct job *j, const struct pcln_elf_section *sec,
 // symbol and no stub covers. Only the start of an FDE begins a function: what
 // one covers behind a named function's end is that function's padding.
 static enum pcln_status add_unnamed(struct job *j, uint64_t lo, uint64_t hi) {
-  const uint64_t quantum = j->m->quantum;
   for (; j->next_fde < j->fdes.n; j->next_fde++) {
     const struct pcln_fde_range *r = &j->fdes.ranges[j->next_fde];
     if (r->lo >= hi)
       break;
     const struct pcln_elf_section *sec = pcln_text_section(j->elf, r->lo);
-    if (r->lo < lo || !sec || r->lo % quantum)
+    if (r->lo < lo || !sec)
       continue;
     uint64_t end = r->hi < hi ? r->hi : hi;
     if (end - sec->va > sec->size)
       end = sec->va + sec->size;
-    end -= (end - r->lo) % quantum;
-    if (end == r->lo)
-      continue;
     const char *name = place_name(j, sec, r->lo);
     j->stats->from_fdes++;
     enum pcln_status status =
