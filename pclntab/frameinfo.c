@@ -77,45 +77,56 @@ enum pcln_status pcln_inline_at(const struct pcln_table *t,
   return PCLN_OK;
 }
 
-// The inline index at it->pc; -1 in a table that comes without its funcdata,
-// where inlined calls cannot be named.
-static enum pcln_status inline_index(struct pcln_frame_iter *it) {
-  it->inl = -1;
-  if (!it->table->funcdata.ptr)
-    return PCLN_OK;
-  return pcln_pcdata_at(it->table, &it->func, pcln_pcdata_inltree(it->table),
-                        it->pc, &it->inl);
+// Reads file, line and inline index at it->pc. In a table that comes without
+// its funcdata inlined calls cannot be named, and count as none.
+static enum pcln_status look_up(struct pcln_frame_iter *it) {
+  const struct pcln_table *t = it->table;
+  const uint32_t streams[PCLN_N_VALUES] = {
+      it->func.pcfile, it->func.pcln,
+      t->funcdata.ptr ? pcln_pcdata_stream(t, &it->func, pcln_pcdata_inltree(t))
+                      : 0};
+  int32_t values[PCLN_N_VALUES];
+  const enum pcln_status status =
+      pcln_values_at(t, &it->func, streams, it->pc, values);
+  it->file = values[0];
+  it->line = values[1];
+  it->inl = values[2];
+  return status;
+}
+
+// Fetches what a lookup in the function will read first.
+static void prefetch(const struct pcln_table *t, const struct pcln_func *f) {
+  const uint32_t streams[] = {f->pcfile, f->pcln,
+                              pcln_pcdata_stream(t, f, pcln_pcdata_inltree(t))};
+  const uint32_t data[] = {pcln_funcdata_inltree(t), PCLN_FUNCDATA_CHECKPOINTS};
+  for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
+    if (streams[i] < t->pctab.len)
+      __builtin_prefetch(t->pctab.ptr + streams[i]);
+  for (size_t i = 0; i < sizeof data / sizeof *data; i++) {
+    struct pcln_span s;
+    if (pcln_funcdata(t, f, data[i], &s) == PCLN_OK)
+      __builtin_prefetch(s.ptr);
+  }
 }
 
 enum pcln_status pcln_frames_begin(const struct pcln_table *t, uint64_t pc,
                                    struct pcln_frame_iter *it) {
-  *it = (struct pcln_frame_iter){.table = t, .pc = pc, .inl = -1};
+  it->table = t;
+  it->pc = pc;
+  it->depth = 0;
   it->status = pcln_find_func(t, pc, &it->func);
   if (it->status == PCLN_OK && it->func.hole)
     it->status = PCLN_NOT_FOUND;
-  if (it->status == PCLN_OK)
-    it->status = inline_index(it);
+  if (it->status == PCLN_OK) {
+    prefetch(t, &it->func);
+    it->status = look_up(it);
+  }
   it->done = it->status != PCLN_OK;
   return it->status;
 }
 
-// File and line at it->pc. What a stream does not say is unknown, not wrong.
-static enum pcln_status position(const struct pcln_frame_iter *it,
-                                 struct pcln_frame *out) {
-  struct pcln_run run;
-  enum pcln_status status =
-      pcln_run_at(it->table, &it->func, it->func.pcfile, it->pc, &run);
-  if (status == PCLN_CORRUPT)
-    return status;
-  out->file = pcln_file_name(it->table, &it->func, run.value);
-  status = pcln_run_at(it->table, &it->func, it->func.pcln, it->pc, &run);
-  if (status == PCLN_CORRUPT)
-    return status;
-  out->line = run.value > 0 ? run.value : 0;
-  return PCLN_OK;
-}
-
-// Fills the frame of the inlined call `it->inl` and moves outward.
+// Reads the record of the inlined call `it->inl` into the frame and moves
+// outward.
 static enum pcln_status inlined_frame(struct pcln_frame_iter *it,
                                       struct pcln_frame *out) {
   struct pcln_inline rec;
@@ -130,25 +141,23 @@ static enum pcln_status inlined_frame(struct pcln_frame_iter *it,
   out->func_id = rec.func_id;
   out->inlined = true;
   it->pc = it->func.entry + rec.parent_pc;
-  return inline_index(it);
+  return look_up(it);
 }
 
 bool pcln_frames_next(struct pcln_frame_iter *it, struct pcln_frame *out) {
   if (it->done)
     return false;
   struct pcln_frame f = {.func = it->func.name,
+                         .file = pcln_file_name(it->table, &it->func, it->file),
+                         .line = it->line > 0 ? it->line : 0,
                          .start_line = it->func.start_line,
                          .func_id = it->func.func_id};
-  enum pcln_status status =
-      it->depth++ < PCLN_MAX_INLINE_DEPTH ? position(it, &f) : PCLN_CORRUPT;
-  if (status == PCLN_OK) {
-    if (it->inl < 0)
-      it->done = true;
-    else
-      status = inlined_frame(it, &f);
-  }
-  if (status != PCLN_OK) {
-    it->status = status;
+  if (it->inl < 0)
+    it->done = true;
+  else
+    it->status = ++it->depth < PCLN_MAX_INLINE_DEPTH ? inlined_frame(it, &f)
+                                                     : PCLN_CORRUPT;
+  if (it->status != PCLN_OK) {
     it->done = true;
     return false;
   }

@@ -172,8 +172,9 @@ enum { PCLN_MAX_INLINE_DEPTH = 256 };
 struct pcln_frame_iter {
   const struct pcln_table *table;
   struct pcln_func func;
-  uint64_t pc; // where the next frame's position is looked up
-  int32_t inl; // its inline index, or -1
+  uint64_t pc;        // where the next frame's position was looked up
+  int32_t file, line; // there, as stored; -1: none
+  int32_t inl;        // the innermost inlined call there, or -1
   unsigned depth;
   bool done;
   enum pcln_status status;

@@ -11,11 +11,12 @@
 //   value   0       48       0
 //
 // Decoding starts at the function's entry because a run carries no absolute pc,
-// so a lookup is linear in the function. Two things keep that cheap: functions
-// with long streams carry checkpoints (FUNCDATA_Checkpoints), decoder states to
-// start from; and the loop takes four pairs at once while they are all of
-// one-byte varints, which nine in ten are, as sums over the lanes of a 64-bit
-// word. The portable loop behind it decides everything else.
+// so a lookup is linear in the function. Three things keep that cheap.
+// Functions with long streams carry checkpoints (FUNCDATA_Checkpoints), decoder
+// states to start from. From there pairs are decoded one by one, with a short
+// way for one-byte varints, which is all that most streams of depths and rules
+// need. Streams of lines are longer and less regular: after a few pairs, whole
+// blocks are summed at once where the machine has vectors (pcvalue_vector.h).
 //
 // A pc delta of 0 is refused: no writer makes one, and Go's own reader would
 // take the next pair for the first.
@@ -26,19 +27,9 @@
 // Called from signal handlers: no allocation, no locks, no stdio.
 #include "table.h"
 
-// --- Decoder ----------------------------------------------------------------
+#include "pcvalue_vector.h"
 
-// The decoder between two pairs.
-struct decoder {
-  const uint8_t *pos, *end;
-  uint32_t pc; // in quanta from the function's entry: where the next run begins
-  int32_t value; // of the run before
-  bool first;    // the next pair is the first
-};
-
-static inline int32_t add_wrapping(int32_t a, uint32_t b) {
-  return (int32_t)((uint32_t)a + b);
-}
+// --- One pair at a time -----------------------------------------------------
 
 // A varint of 32 bits; false when it is cut off or has more than 5 bytes.
 static inline bool varint(const uint8_t **pos, const uint8_t *end,
@@ -59,7 +50,8 @@ enum step { STEP_RUN, STEP_END, STEP_BAD };
 
 // Decodes one pair: *next_pc is where its run ends; d->value its value. d->pc
 // is left for the caller to move.
-static inline enum step step(struct decoder *d, uint32_t *next_pc) {
+static __attribute__((noinline)) enum step step(struct decoder *d,
+                                                uint32_t *next_pc) {
   uint32_t value, delta;
   if (!varint(&d->pos, d->end, &value))
     return STEP_BAD;
@@ -74,43 +66,11 @@ static inline enum step step(struct decoder *d, uint32_t *next_pc) {
   return STEP_RUN;
 }
 
-// Passes groups of four pairs that all end at or before `target` (quanta).
-// Each 16-bit lane of `w` is one pair: value delta in the low byte, pc delta in
-// the high one. A group with a byte of 0 (terminator, or a fault) or above 0x7f
-// (longer varint) is left to step().
-static inline void skip_groups(struct decoder *d, uint32_t target) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  const uint64_t lanes = UINT64_C(0x0001000100010001);
-  const uint64_t low = lanes * 0xff, high = lanes * 0x8080;
-  while (d->end - d->pos >= 8) {
-    const uint64_t w = pcln_load64(d->pos, false);
-    // With all top bits clear, adding 0x7f sets the top bit of non-zero bytes.
-    if ((w & high) != 0 || ((w + lanes * 0x7f7f) & high) != high)
-      return;
-    // The top lane of a product with `lanes` is the sum of all lanes.
-    const uint32_t pcs = (uint32_t)((((w >> 8) & low) * lanes) >> 48);
-    if (pcs > target - d->pc)
-      return;
-    const uint64_t u = w & low;
-    // Zig-zag undone, plus 64 to keep a lane from borrowing: h + 64 for an even
-    // number, -h - 1 + 64 for an odd one, h its upper six bits.
-    const uint64_t biased = ((u >> 1) & low) ^ lanes * 64 ^ (u & lanes) * 127;
-    const uint32_t sum = (uint32_t)((biased * lanes) >> 48) - 4 * 64;
-    d->value = add_wrapping(d->value, sum);
-    d->pc += pcs;
-    d->pos += 8;
-  }
-#else
-  (void)d;
-  (void)target;
-#endif
-}
-
 // --- Checkpoints ------------------------------------------------------------
 
-// Moves `d`, at the start of `stream`, to the last checkpoint at or before
-// `target` (bytes from the entry). Without one, or where the checkpoints make
-// no sense, `d` stays: they only save time.
+// Moves `d`, which is somewhere in `stream`, on to the last checkpoint at or
+// before `target` (bytes from the entry). Without one, or where the checkpoints
+// make no sense, `d` stays: they only save time.
 static void use_checkpoint(const struct pcln_table *t,
                            const struct pcln_func *f, uint32_t stream,
                            uint32_t target, struct decoder *d) {
@@ -145,55 +105,130 @@ static void use_checkpoint(const struct pcln_table *t,
   if (lo == 0)
     return;
   const uint8_t *e = entries + (size_t)(lo - 1) * PCLN_CHECKPOINT_ENTRY;
+  const uint32_t pc = pcln_load32(e, t->swap) / t->quantum;
   const uint32_t byte_off = pcln_load32(e + 4, t->swap);
-  if (byte_off == 0 || byte_off >= (size_t)(d->end - d->pos))
+  if (pc <= d->pc || byte_off >= t->pctab.len - stream)
     return;
-  d->pos += byte_off;
-  d->pc = pcln_load32(e, t->swap) / t->quantum;
+  d->pos = t->pctab.ptr + stream + byte_off;
+  d->pc = pc;
   d->value = (int32_t)pcln_load32(e + 8, t->swap);
-  d->first = false;
 }
 
 // --- Lookups ----------------------------------------------------------------
 
-// The run that covers `target` bytes from the entry. PCLN_NOT_FOUND: *out is
-// filled as well, with the value -1 and the pcs behind the stream's end.
-static enum pcln_status find_run(const struct pcln_table *t,
-                                 const struct pcln_func *f, uint32_t stream,
-                                 uint32_t target, struct pcln_run *out) {
-  if (stream == 0 || stream >= t->pctab.len) {
-    *out = (struct pcln_run){.lo = 0, .hi = UINT32_MAX, .value = -1};
-    return stream == 0 ? PCLN_NOT_FOUND : PCLN_CORRUPT;
-  }
-  struct decoder d = {.pos = t->pctab.ptr + stream,
-                      .end = t->pctab.ptr + t->pctab.len,
-                      .value = -1,
-                      .first = true};
-  if (t->ours && f->n_funcdata > PCLN_FUNCDATA_CHECKPOINTS)
-    use_checkpoint(t, f, stream, target, &d);
-  const uint32_t q = t->quantum;
-  const uint32_t goal = q == 1 ? target : target / q;
-  if (!d.first)
-    skip_groups(&d, goal);
+// One lookup on its way. Short streams end among the first pairs; others go on
+// from a checkpoint.
+struct lookup {
+  struct decoder d;
+  uint32_t goal; // quanta from the entry
+  enum { OPEN, FOUND, ENDED, BAD } state;
+  uint32_t next; // FOUND: the run is [d.pc, next), in quanta
+};
+
+// Decodes pairs until the goal is reached, or `limit`; one pair at least. Not
+// for the first pair of a stream.
+static inline void advance(struct lookup *l, const uint8_t *limit) {
+  struct decoder d = l->d;
+  const uint32_t goal = l->goal;
+  const uint8_t *last = d.end - d.pos < 2 ? d.pos : d.end - 1;
+  const uint8_t *safe = limit < last ? limit : last;
+  uint32_t next;
   for (;;) {
-    uint32_t next;
-    switch (step(&d, &next)) {
-    case STEP_BAD:
-      return PCLN_CORRUPT;
-    case STEP_END:
-      *out = (struct pcln_run){.lo = d.pc * q, .hi = UINT32_MAX, .value = -1};
-      return PCLN_NOT_FOUND;
-    case STEP_RUN:
-      break;
+    // Pairs of one-byte varints; both bytes from 1 to 0x7f, in one test.
+    while (d.pos < safe) {
+      const uint32_t w =
+          pcln_load16(d.pos, __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__);
+      if (((w - 0x0101) | w) & 0x8080)
+        break;
+      next = d.pc + (w >> 8);
+      d.pos += 2;
+      d.value = add_wrapping(d.value, (uint32_t)pcln_unzigzag(w & 0x7f));
+      if (goal < next)
+        goto found;
+      d.pc = next;
     }
-    if (goal < next) {
-      *out =
-          (struct pcln_run){.lo = d.pc * q, .hi = next * q, .value = d.value};
-      return PCLN_OK;
+    if (d.pos >= limit) {
+      l->d = d;
+      return;
     }
+    l->d = d; // a copy in memory, so that `d` stays in registers
+    const enum step s = step(&l->d, &next);
+    d = l->d;
+    if (s != STEP_RUN) {
+      l->state = s == STEP_END ? ENDED : BAD;
+      return;
+    }
+    if (goal < next)
+      goto found;
     d.pc = next;
-    skip_groups(&d, goal);
   }
+found:
+  l->d = d;
+  l->next = next;
+  l->state = FOUND;
+}
+
+// Begins the lookup of `target` bytes from the entry and decodes what short
+// streams have.
+static void begin(const struct pcln_table *t, uint32_t stream, uint32_t target,
+                  struct lookup *l) {
+  enum { FEW = 48 }; // bytes
+  l->goal = t->quantum == 1 ? target : target / t->quantum;
+  l->d = (struct decoder){.value = -1, .first = true};
+  l->state = ENDED; // an absent stream
+  if (stream == 0)
+    return;
+  l->state = BAD;
+  if (stream >= t->pctab.len)
+    return;
+  l->d.pos = t->pctab.ptr + stream;
+  l->d.end = t->pctab.ptr + t->pctab.len;
+  const uint8_t *limit = l->d.end - l->d.pos < FEW ? l->d.end : l->d.pos + FEW;
+  const enum step s = step(&l->d, &l->next);
+  if (s != STEP_RUN) {
+    l->state = s == STEP_END ? ENDED : BAD;
+    return;
+  }
+  l->state = l->goal < l->next ? FOUND : OPEN;
+  if (l->state == FOUND)
+    return;
+  l->d.pc = l->next;
+  if (l->d.pos < limit)
+    advance(l, limit);
+}
+
+// Moves an open lookup near its goal.
+static void jump(const struct pcln_table *t, const struct pcln_func *f,
+                 uint32_t stream, uint32_t target, struct lookup *l) {
+  if (l->state == OPEN && t->ours && f->n_funcdata > PCLN_FUNCDATA_CHECKPOINTS)
+    use_checkpoint(t, f, stream, target, &l->d);
+}
+
+// Ends a lookup. PCLN_NOT_FOUND: *out is filled as well, with the value -1 and
+// the pcs behind the stream's end.
+static enum pcln_status finish(const struct pcln_table *t, struct lookup *l,
+                               struct pcln_run *out) {
+  while (l->state == OPEN) {
+    enum skip skip;
+    do
+      skip = skip_block(&l->d, l->goal);
+    while (skip == SKIPPED);
+    const size_t n = skip == SKIP_TOO_FAR ? 16 : 1;
+    const size_t left = (size_t)(l->d.end - l->d.pos);
+    if (left == 0)
+      return PCLN_CORRUPT;
+    advance(l, l->d.pos + (n < left ? n : left));
+  }
+  if (l->state == BAD)
+    return PCLN_CORRUPT;
+  const uint32_t q = t->quantum;
+  if (l->state == ENDED) {
+    *out = (struct pcln_run){.lo = l->d.pc * q, .hi = UINT32_MAX, .value = -1};
+    return PCLN_NOT_FOUND;
+  }
+  *out = (struct pcln_run){
+      .lo = l->d.pc * q, .hi = l->next * q, .value = l->d.value};
+  return PCLN_OK;
 }
 
 enum pcln_status pcln_run_at(const struct pcln_table *t,
@@ -204,7 +239,35 @@ enum pcln_status pcln_run_at(const struct pcln_table *t,
     *out = (struct pcln_run){.lo = 0, .hi = UINT32_MAX, .value = -1};
     return PCLN_NOT_FOUND;
   }
-  return find_run(t, f, stream, (uint32_t)target, out);
+  struct lookup l;
+  begin(t, stream, (uint32_t)target, &l);
+  jump(t, f, stream, (uint32_t)target, &l);
+  return finish(t, &l, out);
+}
+
+enum pcln_status pcln_values_at(const struct pcln_table *t,
+                                const struct pcln_func *f,
+                                const uint32_t streams[PCLN_N_VALUES],
+                                uint64_t pc, int32_t values[PCLN_N_VALUES]) {
+  const uint64_t target = pc - f->entry;
+  struct lookup l[PCLN_N_VALUES];
+  if (pc < f->entry || target > UINT32_MAX) {
+    for (int i = 0; i < PCLN_N_VALUES; i++)
+      values[i] = -1;
+    return PCLN_OK;
+  }
+  for (int i = 0; i < PCLN_N_VALUES; i++) {
+    begin(t, streams[i], (uint32_t)target, &l[i]);
+    jump(t, f, streams[i], (uint32_t)target, &l[i]);
+    __builtin_prefetch(l[i].d.pos);
+  }
+  for (int i = 0; i < PCLN_N_VALUES; i++) {
+    struct pcln_run run;
+    if (finish(t, &l[i], &run) == PCLN_CORRUPT)
+      return PCLN_CORRUPT;
+    values[i] = run.value;
+  }
+  return PCLN_OK;
 }
 
 enum pcln_status pcln_stream_find(const struct pcln_table *t,

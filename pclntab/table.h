@@ -112,6 +112,15 @@ PCLN_MUST_CHECK enum pcln_status pcln_run_at(const struct pcln_table *t,
                                              uint32_t stream, uint64_t pc,
                                              struct pcln_run *out);
 
+// The values of several streams at one pc, -1 where nothing is said; streams
+// may be absent. The bytes of all are fetched before the first is decoded: they
+// stand far apart, and waiting for memory is most of a cold lookup.
+enum { PCLN_N_VALUES = 3 };
+PCLN_MUST_CHECK enum pcln_status
+pcln_values_at(const struct pcln_table *t, const struct pcln_func *f,
+               const uint32_t streams[PCLN_N_VALUES], uint64_t pc,
+               int32_t values[PCLN_N_VALUES]);
+
 // One record of an inline tree. `file` and `line` are not read: parentPc says
 // the same, in every layout that has it.
 struct pcln_inline {

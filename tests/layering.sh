@@ -29,7 +29,7 @@ layer() {
   pclntab/tools/*) echo tools ;;
   pclntab/format.h | pclntab/status.[ch]) echo base ;;
   pclntab/pclntab.h | pclntab/bytes.h | pclntab/lookup*.[ch] | \
-    pclntab/table.h | pclntab/crc32c.[ch] | pclntab/pcvalue.[ch] | pclntab/frameinfo.[ch] | pclntab/verify*.[ch] | \
+    pclntab/table.h | pclntab/crc32c.[ch] | pclntab/pcvalue*.[ch] | pclntab/frameinfo.[ch] | pclntab/verify*.[ch] | \
     pclntab/cfi*.[ch])
     echo lookup ;;
   pclntab/module*.[ch] | pclntab/encode*.[ch] | pclntab/decode*.[ch] | \
