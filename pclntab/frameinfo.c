@@ -172,6 +172,11 @@ enum pcln_status pcln_rule_get(const struct pcln_table *t, uint32_t idx,
   if (idx >= t->rules.len / PCLN_RULE_SIZE)
     return PCLN_NOT_FOUND;
   const uint8_t *r = t->rules.ptr + (size_t)idx * PCLN_RULE_SIZE;
+  _Static_assert(sizeof *out == PCLN_RULE_SIZE, "stored as in memory");
+  if (!t->swap) { // one load and one store, which the next reader need not join
+    memcpy(out, r, sizeof *out);
+    return PCLN_OK;
+  }
   *out = (struct pcln_rule){
       .cfa = r[0],
       .fp = r[1],
@@ -233,4 +238,13 @@ enum pcln_status pcln_rule_at(const struct pcln_table *t,
   if (range)
     *range = run;
   return PCLN_OK;
+}
+
+enum pcln_status pcln_unwind_at(const struct pcln_table *t, uint64_t pc,
+                                struct pcln_rule *out) {
+  struct pcln_func f;
+  const enum pcln_status status = pcln_find_frame(t, pc, &f);
+  if (status != PCLN_OK)
+    return status;
+  return f.hole ? PCLN_NOT_FOUND : pcln_rule_at(t, &f, pc, out, NULL);
 }

@@ -370,6 +370,32 @@ enum pcln_status pcln_find_func(const struct pcln_table *t, uint64_t pc,
   return load_func(t, find_index(t, off), out);
 }
 
+// Stores into *out field by field: a copy of the whole struct waits for each
+// store before it, which costs as much again as all the loads.
+enum pcln_status pcln_find_frame(const struct pcln_table *t, uint64_t pc,
+                                 struct pcln_func *out) {
+  const uint64_t off = pc - t->text_start;
+  if (pc < t->text_start || off >= t->text_len || t->n_funcs == 0 ||
+      pcln_functab_pc(t, 0) > off)
+    return PCLN_NOT_FOUND;
+  const uint32_t idx = find_index(t, off);
+  const uint64_t rec = pcln_functab_rec(t, idx);
+  const struct pcln_rec_layout *l = pcln_rec_layout(t);
+  if (rec > UINT32_MAX || t->functab.len < l->size ||
+      rec > t->functab.len - l->size)
+    return PCLN_CORRUPT;
+  const uint8_t *r = t->functab.ptr + rec, *f = r + l->entry_size;
+  out->entry = t->text_start + pcln_functab_pc(t, idx);
+  out->end = t->text_start + pcln_functab_pc(t, (size_t)idx + 1);
+  out->pcsp = pcln_load32(f + PCLN_REC_PCSP, t->swap);
+  out->n_pcdata = pcln_load32(f + PCLN_REC_NPCDATA, t->swap);
+  out->n_funcdata = r[l->func_id + 3];
+  out->rec_off = (uint32_t)rec;
+  out->hole =
+      l->cu_offset && pcln_load32(r + l->cu_offset, t->swap) == PCLN_NO_CU;
+  return PCLN_OK;
+}
+
 enum pcln_status pcln_func_at(const struct pcln_table *t, uint32_t idx,
                               struct pcln_func *out) {
   return idx < t->n_funcs ? load_func(t, idx, out) : PCLN_NOT_FOUND;

@@ -207,6 +207,12 @@ PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcln_rule_at(const struct pcln_table *t, const struct pcln_func *f, uint64_t pc,
              struct pcln_rule *out, struct pcln_run *range);
 
+// The rule at `pc` by itself, for unwinders: pcln_find_func() and
+// pcln_rule_at() without what else a function's record says, in half the time.
+// PCLN_NOT_FOUND: pc is outside the table's text, or in a hole.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_unwind_at(const struct pcln_table *t, uint64_t pc, struct pcln_rule *out);
+
 // Rule number `idx` of the module, as stored. PCLN_NOT_FOUND past the last.
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcln_rule_get(const struct pcln_table *t, uint32_t idx, struct pcln_rule *out);

@@ -168,4 +168,9 @@ static inline int32_t pcln_pushed_ra(const struct pcln_table *t) {
   return x86 ? t->ptr_size : 0;
 }
 
+// As pcln_find_func(), but only what unwinding needs is set in *out: entry,
+// end, pcsp, n_pcdata, n_funcdata, rec_off and hole.
+PCLN_MUST_CHECK enum pcln_status
+pcln_find_frame(const struct pcln_table *t, uint64_t pc, struct pcln_func *out);
+
 #endif

@@ -164,9 +164,7 @@ find_rule_cold(uint64_t key, uint64_t word, struct pcln_rule *tmp) {
     return NULL;
   uint32_t number;
   if (m->has_table) {
-    struct pcln_func f;
-    if (pcln_find_func(&m->table, key, &f) != PCLN_OK || f.hole ||
-        pcln_rule_at(&m->table, &f, key, tmp, NULL) != PCLN_OK)
+    if (pcln_unwind_at(&m->table, key, tmp) != PCLN_OK)
       return NULL;
     // The number of pushed bytes is part of cfa_off by now.
     if (tmp->cfa == PCLN_CFA_SP_DELTA)

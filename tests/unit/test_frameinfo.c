@@ -204,6 +204,36 @@ static void rule_at_knows_link_registers(void **state) {
   assert_int_equal(r.cfa_off, 24);
 }
 
+// The short way says what the long one does, in every layout, holes included.
+static void unwind_at_equals_rule_at(void **state) {
+  (void)state;
+  for (int layout = PCLN_GO_118; layout <= PCLN_GO_120; layout++)
+    for (int swap = 0; swap < 2; swap++) {
+      struct make_spec s =
+          sample_spec((enum pcln_layout)layout, 8, 1, swap, true);
+      struct pcln_table t;
+      make_table(&s, &made);
+      assert_int_equal(pcln_open(&t, made.bytes, made.len, NULL, NULL),
+                       PCLN_OK);
+      unsigned n_ok = 0;
+      for (uint64_t off = 0; off < t.text_len + 16; off++) {
+        const uint64_t pc = t.text_start + off - 8;
+        struct pcln_func f;
+        struct pcln_rule want, got;
+        enum pcln_status status = pcln_find_func(&t, pc, &f);
+        if (status == PCLN_OK)
+          status =
+              f.hole ? PCLN_NOT_FOUND : pcln_rule_at(&t, &f, pc, &want, NULL);
+        assert_int_equal(pcln_unwind_at(&t, pc, &got), status);
+        if (status != PCLN_OK)
+          continue;
+        assert_memory_equal(&got, &want, sizeof got);
+        n_ok++;
+      }
+      assert_true(n_ok > 100);
+    }
+}
+
 static void rule_at_rejects_unknown_numbers(void **state) {
   (void)state;
   const struct pcln_table t = sample();
@@ -231,6 +261,7 @@ int main(void) {
       cmocka_unit_test(frames_reject_damaged_trees),
       cmocka_unit_test(rule_at_combines_streams),
       cmocka_unit_test(rule_at_knows_link_registers),
+      cmocka_unit_test(unwind_at_equals_rule_at),
       cmocka_unit_test(rule_at_rejects_unknown_numbers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
