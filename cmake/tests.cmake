@@ -161,3 +161,5 @@ pclntab_fuzz_test(functions SOURCES pclntab/src_fdes.c pclntab/src_functions.c
   pclntab/src_cfi.c pclntab/src_plt.c pclntab/src_sort.c pclntab/cfi.c
   pclntab/cfi_entry.c pclntab/cfi_expr.c pclntab/cfi_rule.c
   pclntab/elf_image.c pclntab/module.c pclntab/status.c LIBS z zstd)
+pclntab_fuzz_test(table SOURCES pclntab/crc32c.c pclntab/frameinfo.c
+  pclntab/lookup.c pclntab/pcvalue.c pclntab/verify.c pclntab/verify_func.c)

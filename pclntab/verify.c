@@ -165,6 +165,10 @@ static bool check_functab_order(struct pcln_verifier *v) {
                "the first function does not begin where the text does");
   for (size_t i = 0; i < t->n_funcs; i++) {
     const uint64_t pc = pcln_functab_pc(t, i), next = pcln_functab_pc(t, i + 1);
+    if (next > pc && next - pc > UINT32_MAX)
+      pcln_fault(v, "func-size", NULL, "functab",
+                 i * pcln_functab_entry_size(t),
+                 "a function has more than 4 GiB");
     if (next > pc || (next == pc && !t->ours))
       continue; // a Go function may be empty, ours are not
     pcln_fault(v, "func-order", NULL, "functab", i * pcln_functab_entry_size(t),

@@ -290,6 +290,17 @@ static void verify_wants_pcs_of_32_bits(void **state) {
   assert_fault("pcvalue-range", "f");
 }
 
+// Possible only where functab has addresses of 64 bits.
+static void verify_bounds_the_size_of_functions(void **state) {
+  (void)state;
+  const struct make_spec s = sample_spec(PCLN_GO_116, 8, 1, false, false);
+  make_table(&s, &made);
+  make_patch(&made, made.functab + 16 * SAMPLE_N, 8,
+             SAMPLE_TEXT + (UINT64_C(1) << 33));
+  made.options.findfunctab = (struct pcln_span){0}; // is too short for that
+  assert_fault("func-size", "");
+}
+
 static void verify_wants_funcdata_inside_its_area(void **state) {
   (void)state;
   make_sample();
@@ -478,6 +489,7 @@ int main(void) {
       cmocka_unit_test(verify_wants_whole_rules),
       cmocka_unit_test(verify_wants_findfunctab_to_fit),
       cmocka_unit_test(verify_wants_pcs_of_32_bits),
+      cmocka_unit_test(verify_bounds_the_size_of_functions),
       cmocka_unit_test(verify_wants_funcdata_inside_its_area),
       cmocka_unit_test(verify_wants_inline_records_inside_the_area),
       cmocka_unit_test(verify_bounds_the_depth_of_inlining),
