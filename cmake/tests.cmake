@@ -130,7 +130,7 @@ pclntab_fuzz_test(elf SOURCES pclntab/elf_image.c pclntab/elf_plan.c
                   pclntab/elf_write.c pclntab/status.c LIBS z zstd)
 
 # The whole chain, one feature a test, on each linker.
-foreach(feature archives damage failing kinds lto placement refused relocatable
+foreach(feature archives damage failing kinds lld lto placement refused relocatable
         responses same sections shared)
   add_test(NAME link/${feature}
     COMMAND ${PROJECT_SOURCE_DIR}/tests/link/${feature}.sh ${PROJECT_BINARY_DIR})

@@ -306,8 +306,11 @@ static int run_linker(int argc, char **argv, const char *slot) {
       execv("/proc/self/exe", args);
     _exit(127);
   }
-  for (size_t i = 0; i < N_PASSED; i++)
+  for (size_t i = 0; i < N_PASSED; i++) {
     sigaction(passed[i], &(struct sigaction){.sa_handler = pass_on}, &old[i]);
+    if (old[i].sa_handler == SIG_IGN) // the child ignores it too
+      sigaction(passed[i], &old[i], NULL);
+  }
   int status = -1;
   while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
     continue;
