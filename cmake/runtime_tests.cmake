@@ -46,6 +46,10 @@ foreach(kind static shared)
     COMMAND test_crash $<TARGET_FILE:crash_${kind}>)
 endforeach()
 
+add_test(NAME programs/imports
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/programs/imports.sh
+    $<TARGET_FILE:pclnrt_shared>)
+
 # Without crti's _init, which has no call frame information.
 function(pclntab_plugin name)
   add_library(${name} MODULE ${PROJECT_SOURCE_DIR}/tests/programs/plugin.c)

@@ -160,9 +160,6 @@ uint64_t pclnrt_rule_word(const struct pcln_rule *rule, uint32_t number);
 // The rule in a word; a packed one is written to *tmp.
 const struct pcln_rule *pclnrt_word_rule(uint64_t word, struct pcln_rule *tmp);
 
-// For benchmarks and tests: forgets every pc.
-PCLN_API void pclnrt_test_empty_cache(void);
-
 // --- registry.c: loaded modules ----------------------------------------------
 
 struct pclnrt_module {
@@ -218,6 +215,11 @@ void pclnrt_out_dec(struct pclnrt_out *o, int64_t v);
 void pclnrt_out_hex(struct pclnrt_out *o, uint64_t v); // with 0x
 void pclnrt_out_flush(struct pclnrt_out *o);
 void pclnrt_traceback_out(struct pclnrt_out *o, struct pclnrt_cursor *c);
+
+// --- For benchmarks and tests only -------------------------------------------
+
+// Forgets the rule of every pc.
+PCLN_API void pclnrt_test_empty_cache(void);
 
 #pragma GCC visibility pop
 #endif
