@@ -18,6 +18,9 @@ foreach(program sqlite lua jsonnet)
   pclntab_real_test(${program} ${PROJECT_SOURCE_DIR}/tests/real/works.sh
     ${PROJECT_BINARY_DIR} ${program})
 endforeach()
+pclntab_real_test(symbolizer
+  ${PROJECT_SOURCE_DIR}/tests/compare/symbolizer_real.sh ${PROJECT_SOURCE_DIR}
+  ${PROJECT_BINARY_DIR})
 
 # Installed, and used as README.md says.
 add_test(NAME install COMMAND ${PROJECT_SOURCE_DIR}/tests/install.sh

@@ -163,3 +163,9 @@ pclntab_fuzz_test(functions SOURCES pclntab/src_fdes.c pclntab/src_functions.c
   pclntab/elf_image.c pclntab/module.c pclntab/status.c LIBS z zstd)
 pclntab_fuzz_test(table SOURCES pclntab/crc32c.c pclntab/frameinfo.c
   pclntab/lookup.c pclntab/pcvalue.c pclntab/verify.c pclntab/verify_func.c)
+
+# Lines and inlined calls against llvm-symbolizer, instruction by instruction.
+add_test(NAME compare/symbolizer
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/symbolizer_variants.sh
+    ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+set_tests_properties(compare/symbolizer PROPERTIES LABELS compare TIMEOUT 900)

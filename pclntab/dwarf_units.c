@@ -7,9 +7,9 @@
 // .debug_info wins, as in llvm-symbolizer. That is settled before any function
 // is built, by an atomic minimum of claims, so only winners do the work and the
 // outcome does not depend on threads. A claim is by the unit's own ranges; only
-// a unit that has none is asked for its line program. A function's first byte
-// counts more than bytes in its midst (an unsized symbol may reach over the
-// padding into the next unit's code).
+// a unit that has none, or can have but one, is asked for its line program. A
+// function's first byte counts more than bytes in its midst (an unsized symbol
+// may reach over the padding into the next unit's code).
 //
 // Order: headers (serial, they are few) | abbreviations | claims | units, the
 // largest first so that the last one to finish is a small one.
@@ -140,7 +140,9 @@ static void claim_unit(void *ctx, size_t item, unsigned worker) {
   if (st == PCLN_OK && !u->skip) {
     if (u->has_pcs)
       st = claim_by_ranges(r, u, &attrs, b, (uint32_t)item, &fault);
-    else if (u->stmt_list != PCLN_DW_NONE && !u->partial)
+    // Version 2 has no lists of ranges: its one range may be .text alone.
+    if ((!u->has_pcs || u->params.version == 2) && st == PCLN_OK &&
+        u->stmt_list != PCLN_DW_NONE && !u->partial)
       st = claim_by_lines(r, u, b, (uint32_t)item, &fault);
   }
   if (st != PCLN_OK)
