@@ -310,9 +310,7 @@ static enum pcln_status check_func(struct table_decoder *d,
   if (f->end <= f->entry || f->end - f->entry > UINT32_MAX)
     return fault(d, PCLN_CORRUPT, "func-order", f,
                  "the function does not end behind its entry");
-  const uint64_t size = 4 * (uint64_t)f->n_pcdata +
-                        pcln_funcdata_size(d->t) * (uint64_t)f->n_funcdata +
-                        pcln_rec_layout(d->t)->size;
+  const uint64_t size = pcln_record_end(d->t, f) - f->rec_off;
   if (size > d->records)
     return fault(d, PCLN_CORRUPT, "record-overlap", f, "func records overlap");
   d->records -= size;

@@ -418,6 +418,11 @@ static void put_part(const struct pcln_encoder *e, uint8_t *field,
   pcln_put32(field + 4, (uint32_t)part.len, e->swap);
 }
 
+static uint32_t module_flags(const struct pcln_encoder *e) {
+  return (e->o->go_compat ? PCLN_MODF_GO_COMPAT : 0u) |
+         (e->packed ? PCLN_MODF_PACKED : 0u);
+}
+
 static void put_module_header(const struct pcln_encoder *e,
                               const struct layout *l, uint8_t *h) {
   const struct pcln_module *m = e->m;
@@ -425,8 +430,7 @@ static void put_module_header(const struct pcln_encoder *e,
   pcln_put16(h + PCLN_MOD_VERSION, PCLN_MODULE_VERSION, e->swap);
   h[PCLN_MOD_PTRSIZE] = m->ptr_size;
   h[PCLN_MOD_STACKMAP_BITS] = m->stackmap_bits;
-  pcln_put32(h + PCLN_MOD_FLAGS, e->o->go_compat ? PCLN_MODF_GO_COMPAT : 0,
-             e->swap);
+  pcln_put32(h + PCLN_MOD_FLAGS, module_flags(e), e->swap);
   pcln_put64(h + PCLN_MOD_BLOB_LEN, l->len, e->swap);
   pcln_put64(h + PCLN_MOD_HEADER_VA, e->o->header_va, e->swap);
   pcln_put64(h + PCLN_MOD_TEXT_VA, e->text_va, e->swap);
@@ -503,6 +507,15 @@ static void fill_stats(const struct pcln_encoder *e, const struct layout *l,
   };
 }
 
+// Whether no index of the model is too large for packed records.
+static bool can_pack(const struct pcln_module *m) {
+  for (size_t i = 0; i < m->n_funcs; i++)
+    if (m->funcs[i].n_pcdata > PCLN_PACKED_PCDATA ||
+        m->funcs[i].n_funcdata > PCLN_PACKED_FUNCDATA)
+      return false;
+  return true;
+}
+
 // What the header's fields can hold.
 static enum pcln_status check_module(const struct pcln_encoder *e) {
   const struct pcln_module *m = e->m;
@@ -531,6 +544,7 @@ enum pcln_status pcln_encode(const struct pcln_module *m,
       .func_size = o->layout == PCLN_GO_118 ? PCLN_GO118_FUNC_SIZE
                                             : PCLN_GO120_FUNC_SIZE,
   };
+  e.packed = e.compact && can_pack(m);
   enum pcln_status st = check_module(&e);
   if (st == PCLN_OK)
     st = measure_text(&e);

@@ -35,6 +35,7 @@ struct pcln_encoder {
   uint32_t text_len;
 
   bool compact; // inline trees: ours, else Go's
+  bool packed;  // func records: only the entries present
   struct pcln_pool names, files, cutab, pctab, funcdata, callees;
   uint8_t *functab; // entries, end marker, records
   size_t functab_len;

@@ -544,6 +544,39 @@ static enum pcln_status add_streams(struct pcln_encoder *e,
   return st;
 }
 
+// Writes the counts, or in a packed record the masks, and the arrays, of which
+// that of PCDATA is in place but for the packing; returns the record's end.
+static uint8_t *put_arrays(const struct pcln_encoder *e,
+                           const struct encoded *x, uint8_t *rec,
+                           uint8_t *tail) {
+  uint32_t pcdata = x->n_pcdata, funcdata = x->n_funcdata;
+  uint8_t *out = x->pcdata + 4 * (size_t)x->n_pcdata;
+  if (e->packed) {
+    pcdata = funcdata = 0;
+    out = x->pcdata;
+    for (uint32_t i = 0; i < x->n_pcdata; i++) {
+      const uint8_t *entry = x->pcdata + 4 * (size_t)i;
+      if (pcln_load32(entry, false) == 0)
+        continue;
+      pcdata |= 1u << i;
+      memmove(out, entry, 4);
+      out += 4;
+    }
+  }
+  for (uint32_t i = 0; i < x->n_funcdata; i++) {
+    if (e->packed && x->funcdata[i] == PCLN_NO_FUNCDATA)
+      continue;
+    if (e->packed)
+      funcdata |= 1u << i;
+    pcln_put32(out, x->funcdata[i], e->swap);
+    out += 4;
+  }
+  pcln_put32(rec + PCLN_GO_FUNC_NPCDATA, pcdata, e->swap);
+  tail[2] = (uint8_t)(funcdata >> 8);
+  tail[3] = (uint8_t)funcdata;
+  return out;
+}
+
 enum pcln_status pcln_encode_func(struct pcln_encoder *e,
                                   const struct pcln_func_def *f, uint8_t *rec,
                                   size_t *len) {
@@ -569,18 +602,12 @@ enum pcln_status pcln_encode_func(struct pcln_encoder *e,
   pcln_put32(rec + PCLN_GO_FUNC_PCSP, x.pcsp, swap);
   pcln_put32(rec + PCLN_GO_FUNC_PCFILE, x.pcfile, swap);
   pcln_put32(rec + PCLN_GO_FUNC_PCLN, x.pcln, swap);
-  pcln_put32(rec + PCLN_GO_FUNC_NPCDATA, x.n_pcdata, swap);
   pcln_put32(rec + PCLN_GO_FUNC_CU_OFFSET, x.cu_off, swap);
   if (e->o->layout == PCLN_GO_120)
     pcln_put32(rec + PCLN_GO120_FUNC_START_LINE, (uint32_t)f->start_line, swap);
   uint8_t *tail = rec + e->func_size - 4;
   tail[0] = f->func_id;
   tail[1] = f->flags;
-  tail[2] = 0;
-  tail[3] = (uint8_t)x.n_funcdata;
-  uint8_t *funcdata = x.pcdata + 4 * (size_t)x.n_pcdata;
-  for (uint32_t i = 0; i < x.n_funcdata; i++)
-    pcln_put32(funcdata + 4 * (size_t)i, x.funcdata[i], swap);
-  *len = (size_t)(funcdata - rec) + 4 * (size_t)x.n_funcdata;
+  *len = (size_t)(put_arrays(e, &x, rec, tail) - rec);
   return e->names.status;
 }

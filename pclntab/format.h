@@ -136,6 +136,9 @@ enum {
   PCLN_PCDATA_UNWIND = 5, // ours: index of the unwind rule; -1: see pcsp
 };
 
+// In packed records (PCLN_MODF_PACKED) indices stay below these.
+enum { PCLN_PACKED_PCDATA = 32, PCLN_PACKED_FUNCDATA = 16 };
+
 // FUNCDATA indices: Go's, then ours.
 enum {
   PCLN_FUNCDATA_ARGS_MAPS = 0,
@@ -189,6 +192,10 @@ enum {
 
 enum {
   PCLN_MODF_GO_COMPAT = 1, // section .gopclntab; header textStart is set
+  // Func records have only the PCDATA and FUNCDATA entries that are present:
+  // npcdata is a mask of PCDATA indices, nfuncdata (low) and pad (high) one of
+  // FUNCDATA indices.
+  PCLN_MODF_PACKED = 2,
 };
 
 // --- Unwind rules -----------------------------------------------------------

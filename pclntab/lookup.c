@@ -280,6 +280,18 @@ enum pcln_status pcln_open(struct pcln_table *t, const void *bytes, size_t len,
 
 // --- Functions --------------------------------------------------------------
 
+static uint32_t highest_plus_1(uint32_t mask) {
+  return mask ? 32 - (uint32_t)__builtin_clz(mask) : 0;
+}
+
+// A packed record has masks in the place of counts.
+static void unpack_masks(struct pcln_func *f, uint8_t pad) {
+  f->pcdata_mask = f->n_pcdata;
+  f->funcdata_mask = f->n_funcdata | (uint32_t)pad << 8;
+  f->n_pcdata = highest_plus_1(f->pcdata_mask);
+  f->n_funcdata = highest_plus_1(f->funcdata_mask);
+}
+
 // Fills *out from functab entry `idx`, which exists.
 static enum pcln_status load_func(const struct pcln_table *t, uint32_t idx,
                                   struct pcln_func *out) {
@@ -313,10 +325,10 @@ static enum pcln_status load_func(const struct pcln_table *t, uint32_t idx,
   }
   if (l->start_line)
     n.start_line = (int32_t)pcln_load32(r + l->start_line, swap);
+  if (t->flags & PCLN_MODF_PACKED)
+    unpack_masks(&n, r[l->func_id + 2]);
   n.name = n.hole ? "" : pcln_name_at(t, pcln_load32(f + PCLN_REC_NAME, swap));
-  const uint64_t arrays_end = pcln_funcdata_array(t, &n) +
-                              (uint64_t)n.n_funcdata * pcln_funcdata_size(t);
-  if (!n.name || arrays_end > t->functab.len)
+  if (!n.name || pcln_record_end(t, &n) > t->functab.len)
     return PCLN_CORRUPT;
   *out = n;
   return PCLN_OK;
@@ -406,10 +418,12 @@ enum pcln_status pcln_func_at(const struct pcln_table *t, uint32_t idx,
 enum pcln_status pcln_funcdata(const struct pcln_table *t,
                                const struct pcln_func *f, uint32_t index,
                                struct pcln_span *out) {
-  if (index >= f->n_funcdata || !t->funcdata.ptr)
+  uint32_t slot;
+  if (index >= f->n_funcdata || !t->funcdata.ptr ||
+      !pcln_slot(t, f->funcdata_mask, index, &slot))
     return PCLN_NOT_FOUND;
   const uint64_t at =
-      pcln_funcdata_array(t, f) + (uint64_t)index * pcln_funcdata_size(t);
+      pcln_funcdata_array(t, f) + (uint64_t)slot * pcln_funcdata_size(t);
   if (at + pcln_funcdata_size(t) > t->functab.len)
     return PCLN_CORRUPT;
   const uint8_t *p = t->functab.ptr + at;

@@ -93,10 +93,11 @@ struct pcln_func {
   int32_t start_line; // line of the declaration; 0 unknown
   int32_t args;       // bytes of stack arguments; PCLN_ARGS_UNKNOWN
   uint32_t deferreturn;
-  uint8_t func_id, flags;      // Go's funcID; PCLN_FLAG_*
-  uint32_t pcsp, pcfile, pcln; // pctab offsets; 0: absent
-  uint32_t cu_offset;          // index of the unit's first cutab entry
-  uint32_t n_pcdata, n_funcdata;
+  uint8_t func_id, flags;              // Go's funcID; PCLN_FLAG_*
+  uint32_t pcsp, pcfile, pcln;         // pctab offsets; 0: absent
+  uint32_t cu_offset;                  // index of the unit's first cutab entry
+  uint32_t n_pcdata, n_funcdata;       // indices from here on are absent
+  uint32_t pcdata_mask, funcdata_mask; // of packed records: those present
   uint32_t rec_off; // bytes from the start of functab to the record
 };
 

@@ -320,10 +320,11 @@ bool pcln_runs_next(struct pcln_run_iter *it, struct pcln_run *out) {
 
 uint32_t pcln_pcdata_stream(const struct pcln_table *t,
                             const struct pcln_func *f, uint32_t index) {
-  if (index >= f->n_pcdata)
+  uint32_t slot;
+  if (index >= f->n_pcdata || !pcln_slot(t, f->pcdata_mask, index, &slot))
     return 0;
   const uint64_t at =
-      (uint64_t)f->rec_off + pcln_rec_layout(t)->size + 4 * (uint64_t)index;
+      (uint64_t)f->rec_off + pcln_rec_layout(t)->size + 4 * (uint64_t)slot;
   if (at + 4 > t->functab.len)
     return 0;
   return pcln_load32(t->functab.ptr + at, t->swap);

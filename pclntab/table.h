@@ -83,12 +83,30 @@ static inline uint64_t pcln_functab_rec(const struct pcln_table *t, size_t i) {
   return off - (uint64_t)(t->functab.ptr - t->pclntab.ptr);
 }
 
+// Entries of a record's PCDATA or FUNCDATA array; in a packed record only those
+// in `mask` are there, else `n`.
+static inline uint32_t pcln_n_slots(const struct pcln_table *t, uint32_t mask,
+                                    uint32_t n) {
+  return t->flags & PCLN_MODF_PACKED ? (uint32_t)__builtin_popcount(mask) : n;
+}
+
+// The array's entry for `index`, which is below `n`; false: it is absent.
+static inline bool pcln_slot(const struct pcln_table *t, uint32_t mask,
+                             uint32_t index, uint32_t *slot) {
+  *slot = index;
+  if (!(t->flags & PCLN_MODF_PACKED))
+    return true;
+  *slot = (uint32_t)__builtin_popcount(mask & ((1u << index) - 1));
+  return mask >> index & 1;
+}
+
 // Where the funcdata array of the record begins, from the start of functab.
 // Until go1.17 it holds pointers, and is aligned for them if there are any.
 static inline uint64_t pcln_funcdata_array(const struct pcln_table *t,
                                            const struct pcln_func *f) {
-  const uint64_t off = (uint64_t)f->rec_off + pcln_rec_layout(t)->size +
-                       4 * (uint64_t)f->n_pcdata;
+  const uint64_t off =
+      (uint64_t)f->rec_off + pcln_rec_layout(t)->size +
+      4 * (uint64_t)pcln_n_slots(t, f->pcdata_mask, f->n_pcdata);
   if (t->layout >= PCLN_GO_118 || f->n_funcdata == 0)
     return off;
   return (off + t->ptr_size - 1) & ~(uint64_t)(t->ptr_size - 1u);
@@ -96,6 +114,14 @@ static inline uint64_t pcln_funcdata_array(const struct pcln_table *t,
 
 static inline unsigned pcln_funcdata_size(const struct pcln_table *t) {
   return t->layout >= PCLN_GO_118 ? 4u : t->ptr_size;
+}
+
+// The record's end, from the start of functab.
+static inline uint64_t pcln_record_end(const struct pcln_table *t,
+                                       const struct pcln_func *f) {
+  return pcln_funcdata_array(t, f) +
+         (uint64_t)pcln_n_slots(t, f->funcdata_mask, f->n_funcdata) *
+             pcln_funcdata_size(t);
 }
 
 // Bytes of an inline record.

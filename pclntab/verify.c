@@ -80,7 +80,8 @@ static void check_module_header(struct pcln_verifier *v) {
       pcln_blob_checksum(h, t->blob.len))
     pcln_fault(v, "checksum", NULL, "module header", PCLN_MOD_CHECKSUM,
                "the table's bytes are not those that were written");
-  if (t->stackmap_bits > 2 || (t->flags & ~(uint32_t)PCLN_MODF_GO_COMPAT) ||
+  if (t->stackmap_bits > 2 ||
+      (t->flags & ~(uint32_t)(PCLN_MODF_GO_COMPAT | PCLN_MODF_PACKED)) ||
       !all_zero(h + PCLN_MOD_RESERVED, PCLN_MOD_CALLEES - PCLN_MOD_RESERVED) ||
       !all_zero(h + PCLN_MOD_BUILD_ID + t->build_id.len,
                 PCLN_BUILD_ID_MAX - t->build_id.len))

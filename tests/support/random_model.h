@@ -23,6 +23,7 @@ struct random_model {
   struct pcln_module m;
   uint64_t state;
   struct pcln_stream s;
+  bool large_indices;
 };
 
 static inline uint32_t rnd(struct random_model *r, uint32_t below) {
@@ -142,9 +143,11 @@ static inline void rnd_lines(struct random_model *r, struct pcln_func_def *f,
 
 static inline void rnd_funcdata(struct random_model *r,
                                 struct pcln_func_def *f) {
-  static const uint8_t kinds[] = {PCLN_FUNCDATA_OPEN_DEFERS,
-                                  PCLN_FUNCDATA_ARG_LIVE, 9, 17, 254};
-  for (size_t i = 0; i < sizeof kinds; i++) {
+  static const uint8_t kinds[] = {
+      PCLN_FUNCDATA_OPEN_DEFERS, PCLN_FUNCDATA_ARG_LIVE, 9, 15, 17, 254};
+  // The last two are too large for packed records.
+  const size_t n_kinds = r->large_indices ? 6 : 4;
+  for (size_t i = 0; i < n_kinds; i++) {
     if (rnd(r, 4))
       continue;
     const uint32_t len = 1 + rnd(r, 20);
@@ -197,6 +200,7 @@ static inline void random_model_init(struct random_model *r, uint64_t seed,
   for (uint32_t i = 0; i < m->build_id_len; i++)
     m->build_id[i] = (uint8_t)rnd(r, 256);
   pcln_stream_init(&r->s, m->quantum);
+  r->large_indices = rnd(r, 2);
   rnd_units(r);
   rnd_rules(r);
   const uint32_t n = rnd(r, shape->max_funcs + 1);
