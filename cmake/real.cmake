@@ -22,6 +22,15 @@ pclntab_real_test(symbolizer
   ${PROJECT_SOURCE_DIR}/tests/compare/symbolizer_real.sh ${PROJECT_SOURCE_DIR}
   ${PROJECT_BINARY_DIR})
 
+# The demo, on each linker: the traceback names the bug, the library and main.
+foreach(linker gold bfd lld)
+  pclntab_real_test(demo-${linker} ${PROJECT_SOURCE_DIR}/scripts/demo ${linker})
+  set_tests_properties(real/demo-${linker} PROPERTIES
+    ENVIRONMENT PCLNTAB_BUILD=${PROJECT_BINARY_DIR}
+    PASS_REGULAR_EXPRESSION
+    "discount_of[^$]*shop.c:27[^$]*sqlite3VdbeExec[^$]*sqlite3.c:[^$]*print_orders[^$]*main[^$]*shop.c:67")
+endforeach()
+
 # Installed, and used as README.md says.
 add_test(NAME install COMMAND ${PROJECT_SOURCE_DIR}/tests/install.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
