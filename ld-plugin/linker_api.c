@@ -84,7 +84,8 @@ static struct {
   bool relocatable; // -r
   struct pcln_elf_target target;
   bool inputs_have_debug;
-  bool failed; // a message of level error was given
+  bool linking; // inputs were read: not only -v or --verbose
+  bool failed;  // a message of level error was given
   int (*add_input_file)(const char *path);
   int (*message)(int level, const char *format, ...);
 } link_state = {.relocatable = false};
@@ -124,6 +125,7 @@ static int claim_file(const struct ld_plugin_input_file *file, int *claimed) {
 }
 
 static int all_symbols_read(void) {
+  link_state.linking = true;
   if (link_state.relocatable || link_state.failed ||
       !pclnld_wants_slot(&link_state.options))
     return LDPS_OK;
@@ -142,7 +144,8 @@ static int all_symbols_read(void) {
 // The last step of the link: after it the process ends with its status.
 static void at_exit(int status, void *unused) {
   (void)unused;
-  if (status != 0 || link_state.relocatable || link_state.failed)
+  if (status != 0 || !link_state.linking || link_state.relocatable ||
+      link_state.failed)
     return;
   link_state.options.expect_debug = link_state.inputs_have_debug;
   if (pclnld_finish(link_state.output, &link_state.options) != 0) {

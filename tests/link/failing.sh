@@ -4,6 +4,16 @@
 # A link that fails leaves no output; so does one whose options are wrong or
 # whose table cannot be made.
 . "$(dirname "$0")/common.sh" "$@"
+# What configure scripts ask a linker goes as without the plugin.
+for linker in bfd gold; do
+  for ask in -v -V --version --verbose --print-output-format --help; do
+    status=0 expected=0
+    ld.$linker $ask >expected 2>&1 || expected=$?
+    ld.$linker -plugin "$plugin" $ask >log 2>&1 || status=$?
+    [ $status = $expected ] || { cat log; fail "$linker $ask: $status"; }
+    ! grep -q pclntab-ld: log || { cat log; fail "$linker $ask"; }
+  done
+done
 for linker in $linkers; do
   rm -f prog
   if table $linker -g main.c -o prog 2>log; then
