@@ -66,6 +66,35 @@ static __attribute__((noinline)) enum step step(struct decoder *d,
   return STEP_RUN;
 }
 
+// The number in the up to three bytes of a varint; the rest of `w` is zero.
+static inline uint32_t gather(uint64_t w) {
+  return (uint32_t)((w & 0x7f) | (w & 0x7f00) >> 1 | (w & 0x7f0000) >> 2);
+}
+
+// As step(), without branches on lengths, where the pair is not the first and
+// its varints have up to three bytes each; false if that is not so.
+static inline bool step_wide(struct decoder *d, uint32_t *next_pc) {
+  if (d->end - d->pos < 8)
+    return false;
+  const uint64_t w =
+      pcln_load64(d->pos, __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__);
+  // The top bits of last bytes; the lowest two are those of the pair.
+  const uint64_t lasts = ~w & UINT64_C(0x0000808080808080);
+  const uint64_t rest = lasts & (lasts - 1);
+  if (rest == 0 || (w & 0xff) == 0)
+    return false;
+  const unsigned n = (unsigned)__builtin_ctzll(lasts) + 1; // bits
+  const unsigned m = (unsigned)__builtin_ctzll(rest) + 1;
+  const uint64_t value = w & (((uint64_t)1 << n) - 1);
+  const uint32_t delta = gather((w & (((uint64_t)1 << m) - 1)) >> n);
+  if (n > 24 || m - n > 24 || delta == 0 || delta > UINT32_MAX - d->pc)
+    return false;
+  d->value = add_wrapping(d->value, (uint32_t)pcln_unzigzag(gather(value)));
+  *next_pc = d->pc + delta;
+  d->pos += m / 8;
+  return true;
+}
+
 // --- Checkpoints ------------------------------------------------------------
 
 // Moves `d`, which is somewhere in `stream`, on to the last checkpoint at or
@@ -116,6 +145,10 @@ static void use_checkpoint(const struct pcln_table *t,
 
 // --- Lookups ----------------------------------------------------------------
 
+// Streams of depths and rules rarely have more; summing blocks would cost more
+// than taking their pairs as they come.
+enum { FEW_BYTES = 48 };
+
 // One lookup on its way. Short streams end among the first pairs; others go on
 // from a checkpoint.
 struct lookup {
@@ -151,12 +184,14 @@ static inline void advance(struct lookup *l, const uint8_t *limit) {
       l->d = d;
       return;
     }
-    l->d = d; // a copy in memory, so that `d` stays in registers
-    const enum step s = step(&l->d, &next);
-    d = l->d;
-    if (s != STEP_RUN) {
-      l->state = s == STEP_END ? ENDED : BAD;
-      return;
+    if (!step_wide(&d, &next)) {
+      l->d = d; // a copy in memory, so that `d` stays in registers
+      const enum step s = step(&l->d, &next);
+      d = l->d;
+      if (s != STEP_RUN) {
+        l->state = s == STEP_END ? ENDED : BAD;
+        return;
+      }
     }
     if (goal < next)
       goto found;
@@ -168,11 +203,10 @@ found:
   l->state = FOUND;
 }
 
-// Begins the lookup of `target` bytes from the entry and decodes what short
-// streams have.
+// Begins the lookup of `target` bytes from the entry and decodes about the
+// first `few` bytes, one pair at least.
 static void begin(const struct pcln_table *t, uint32_t stream, uint32_t target,
-                  struct lookup *l) {
-  enum { FEW = 48 }; // bytes
+                  unsigned few, struct lookup *l) {
   l->goal = t->quantum == 1 ? target : target / t->quantum;
   l->d = (struct decoder){.value = -1, .first = true};
   l->state = ENDED; // an absent stream
@@ -183,7 +217,7 @@ static void begin(const struct pcln_table *t, uint32_t stream, uint32_t target,
     return;
   l->d.pos = t->pctab.ptr + stream;
   l->d.end = t->pctab.ptr + t->pctab.len;
-  const uint8_t *limit = l->d.end - l->d.pos < FEW ? l->d.end : l->d.pos + FEW;
+  const uint8_t *limit = l->d.end - l->d.pos < few ? l->d.end : l->d.pos + few;
   const enum step s = step(&l->d, &l->next);
   if (s != STEP_RUN) {
     l->state = s == STEP_END ? ENDED : BAD;
@@ -240,7 +274,7 @@ enum pcln_status pcln_run_at(const struct pcln_table *t,
     return PCLN_NOT_FOUND;
   }
   struct lookup l;
-  begin(t, stream, (uint32_t)target, &l);
+  begin(t, stream, (uint32_t)target, FEW_BYTES, &l);
   jump(t, f, stream, (uint32_t)target, &l);
   return finish(t, &l, out);
 }
@@ -257,7 +291,7 @@ enum pcln_status pcln_values_at(const struct pcln_table *t,
     return PCLN_OK;
   }
   for (int i = 0; i < PCLN_N_VALUES; i++) {
-    begin(t, streams[i], (uint32_t)target, &l[i]);
+    begin(t, streams[i], (uint32_t)target, 0, &l[i]);
     jump(t, f, streams[i], (uint32_t)target, &l[i]);
     __builtin_prefetch(l[i].d.pos);
   }
