@@ -174,21 +174,32 @@ static void find_func_needs_no_findfunctab(void **state) {
   sample_for_each(check_without_findfunctab);
 }
 
-// Whatever findfunctab says, functab decides.
+// Makes every record of findfunctab {idx; sub, sub, ...}.
+static void fill_findfunctab(uint32_t idx, uint8_t sub) {
+  for (size_t i = 0; i < made.findfunctab_len; i++)
+    if (i % PCLN_FINDFUNC_RECORD == 0)
+      make_patch(&made, made.findfunctab + i, 4, idx);
+    else if (i % PCLN_FINDFUNC_RECORD >= 4)
+      made.bytes[made.findfunctab + i] = sub;
+}
+
+// Whatever findfunctab says, functab decides: hints that are too early, too
+// late, behind the last function, and tables that end too soon.
 static void find_func_survives_lying_findfunctab(void **state) {
   (void)state;
   const struct make_spec s = sample_spec(PCLN_GO_120, 8, 1, false, true);
-  for (unsigned lie = 0; lie < 256; lie += 3) {
-    make_table(&s, &made);
-    const struct pcln_table t = open_made();
-    for (size_t i = 0; i < made.findfunctab_len; i++)
-      made.bytes[made.findfunctab + i] =
-          (uint8_t)(lie > 6 ? lie * (i + 1) : lie);
-    check_functions(&s, &made, &t);
-    struct pcln_table cut = t;
-    cut.findfunctab.len = lie % made.findfunctab_len;
-    check_functions(&s, &made, &cut);
-  }
+  make_table(&s, &made);
+  const struct pcln_table t = open_made();
+  static const uint32_t idx[] = {0, 1, 2, 3, 5, 6, 0xffffffff};
+  static const uint8_t sub[] = {0, 1, 3, 5, 255};
+  for (size_t i = 0; i < sizeof idx / sizeof *idx; i++)
+    for (size_t k = 0; k < sizeof sub; k++) {
+      fill_findfunctab(idx[i], sub[k]);
+      check_functions(&s, &made, &t);
+      struct pcln_table cut = t;
+      cut.findfunctab.len = (i * 7 + k) % made.findfunctab_len;
+      check_functions(&s, &made, &cut);
+    }
 }
 
 // Hundreds of one-byte functions in a bucket: more than one byte of findfunctab
