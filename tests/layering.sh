@@ -28,13 +28,12 @@ layer() {
   case $1 in
   pclntab/tools/*) echo tools ;;
   pclntab/format.h | pclntab/status.[ch]) echo base ;;
-  pclntab/pclntab.h | pclntab/bytes.h | pclntab/lookup*.[ch] | \
-    pclntab/table.h | pclntab/crc32c.[ch] | pclntab/pcvalue*.[ch] | pclntab/frameinfo.[ch] | pclntab/verify*.[ch] | \
-    pclntab/cfi*.[ch])
+  pclntab/pclntab.h | pclntab/bytes.h | pclntab/table.h | \
+    pclntab/lookup*.[ch] | pclntab/pcvalue*.[ch] | pclntab/frameinfo.[ch] | \
+    pclntab/verify*.[ch] | pclntab/crc32c.[ch] | pclntab/cfi*.[ch])
     echo lookup ;;
   pclntab/module*.[ch] | pclntab/encode*.[ch] | pclntab/decode*.[ch] | \
-    pclntab/pool.[ch] | pclntab/pairs.h | \
-    pclntab/parallel.[ch])
+    pclntab/pool.[ch] | pclntab/pairs.h | pclntab/parallel.[ch])
     echo model ;;
   pclntab/elf_plan.[ch] | pclntab/elf_slot.c | pclntab/elf_write.c | \
     pclntab/link*.[ch])
@@ -88,6 +87,10 @@ for f in $(files 'pclntab/*' 'ld-plugin/*' 'runtime/*' 'disasm/*' |
       continue
     fi
     to=$(layer "$to_file")
+    case $from:$to_file in
+    ld-plugin:pclntab/link.h | ld-plugin:ld-plugin/* | ld-plugin:*/status.h) ;;
+    ld-plugin:*) fault "$f: of pclntab/, ld-plugin may include link.h alone" ;;
+    esac
     may_include "$from" "$to" ||
       fault "$f ($from) may not include $to_file ($to)"
   done < <(sed -nE 's/^ *# *include *"([^"]+)".*/\1/p' "$f")
