@@ -111,7 +111,8 @@ endforeach()
 find_library(LIBUNWIND_LIBRARY unwind REQUIRED)
 function(pclntab_unwind_test kind)
   cmake_parse_arguments(UNWIND "TABLE" "" "OPTIONS;LIBS" ${ARGN})
-  add_executable(unwind_${kind} ${PROJECT_SOURCE_DIR}/tests/compare/unwind.c)
+  add_executable(unwind_${kind} ${PROJECT_SOURCE_DIR}/tests/compare/unwind.c
+    ${PROJECT_SOURCE_DIR}/tests/compare/unwind_peer.c)
   target_compile_definitions(unwind_${kind} PRIVATE _GNU_SOURCE)
   target_compile_options(unwind_${kind} PRIVATE ${UNWIND_OPTIONS})
   # Bound at start: how the dynamic linker binds is not what is compared.
@@ -134,3 +135,15 @@ pclntab_unwind_test(plain OPTIONS -O2)
 pclntab_unwind_test(table TABLE OPTIONS -O2)
 pclntab_unwind_test(fp TABLE OPTIONS -O0 -fno-omit-frame-pointer)
 pclntab_unwind_test(static TABLE OPTIONS -O2 -static LIBS lzma)
+
+# The same in real programs.
+add_library(unwind_preload SHARED
+  ${PROJECT_SOURCE_DIR}/tests/compare/unwind_preload.c
+  ${PROJECT_SOURCE_DIR}/tests/compare/unwind_peer.c)
+target_compile_definitions(unwind_preload PRIVATE _GNU_SOURCE)
+target_link_libraries(unwind_preload PRIVATE pclntab_warnings pclnrt unwind)
+add_test(NAME compare/unwind-real
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/unwind_real.sh
+    ${PROJECT_BINARY_DIR})
+set_tests_properties(compare/unwind-real PROPERTIES LABELS real
+  FIXTURES_REQUIRED real TIMEOUT 900)
