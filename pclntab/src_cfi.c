@@ -15,9 +15,14 @@
 // goes with pcsp carries no offset of its own: {SP_DELTA, FP at CFA-16} is one
 // rule for all depths. That keeps a program's rules few and the streams short.
 // Both streams -1 means: not unwindable here.
+//
+// lld writes no CFI for its PLT, and no linker for that of IFUNCs in a static
+// program. A profiler meets these stubs often, so theirs is read off their few
+// instructions: nothing but a push changes SP.
 #include "sources.h"
 #include "src_fdes.h"
 
+#include <elf.h>
 #include <string.h>
 
 enum { CACHE_SIZE = 64 }; // rules whose number is at hand; a power of two
@@ -33,6 +38,7 @@ struct cfi_job {
 
   const struct pcln_fde_range *range; // its rows are being read
   size_t func;                        // rows go to this function
+  bool has_rows;                      // and it got some
   struct pcln_stream pcsp, unwind;    // of this function
 
   struct pcln_rule cached[CACHE_SIZE];
@@ -109,11 +115,73 @@ static void stream_values(struct cfi_job *j, const struct pcln_rule *rule,
   *unwind = rule_number(j, &r);
 }
 
+// --- Stubs without CFI -------------------------------------------------------
+
+// The code at `va`, to the end of its section; absent: not in the file.
+static struct pcln_span code_at(struct cfi_job *j, uint64_t va) {
+  for (size_t i = 0; i < j->elf->n_sections; i++) {
+    const struct pcln_elf_section *sec = &j->elf->sections[i];
+    struct pcln_span text;
+    if (!(sec->flags & SHF_EXECINSTR) || va < sec->va ||
+        va - sec->va >= sec->size ||
+        pcln_elf_content(j->elf, sec, j->user_sink, &text) != PCLN_OK ||
+        va - sec->va >= text.len)
+      continue;
+    return (struct pcln_span){text.ptr + (va - sec->va),
+                              (size_t)(text.len - (va - sec->va))};
+  }
+  return (struct pcln_span){NULL, 0};
+}
+
+static uint32_t landing_pad(struct pcln_span code) {
+  static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+  return code.len >= 4 && memcmp(code.ptr, endbr64, 4) == 0 ? 4 : 0;
+}
+
+// Bytes of an x86-64 stub up to the end of its push, or to its own end.
+static uint32_t until_pushed(struct pcln_span code, uint32_t size) {
+  uint32_t at = landing_pad(code);
+  if (at + 1 < code.len && code.ptr[at] == 0xf2)
+    at++; // bnd
+  if (at + 1 < code.len && code.ptr[at] == 0xff && code.ptr[at + 1] == 0x25)
+    at += 6; // jmp *slot(%rip)
+  if (at < code.len && code.ptr[at] == 0x68 && at + 5 < size)
+    return at + 5; // push $n
+  return size;
+}
+
+static bool is_stub(const struct pcln_func_def *f) {
+  const size_t len = strlen(f->name);
+  return len > 4 && strcmp(f->name + len - 4, "@plt") == 0;
+}
+
+// A stub is entered by a call, or with the number of its slot pushed.
+static void add_stub(struct cfi_job *j, const struct pcln_func_def *f) {
+  const struct pcln_span code = code_at(j, f->va);
+  if (j->elf->machine != EM_X86_64 || !code.ptr)
+    return;
+  if (strcmp(f->name, "PLT0@plt") == 0) {
+    const bool pushes = code.len > 6 && code.ptr[0] == 0xff &&
+                        code.ptr[1] == 0x35; // push GOT+8(%rip)
+    if (!pushes || f->size < 6)
+      return;
+    pcln_stream_add(&j->pcsp, 6, 8);
+    pcln_stream_add(&j->pcsp, f->size, 16);
+    return;
+  }
+  const uint32_t pushed = until_pushed(code, f->size);
+  pcln_stream_add(&j->pcsp, pushed, 0);
+  pcln_stream_add(&j->pcsp, f->size, 8);
+}
+
 // --- Streams ----------------------------------------------------------------
 
 static void end_func(struct cfi_job *j) {
   struct pcln_func_def *f = &j->m->funcs[j->func];
   struct pcln_span pcsp, unwind;
+  if (!j->has_rows && is_stub(f))
+    add_stub(j, f);
+  j->has_rows = false;
   // To the last byte, so that a reader finds a value wherever it asks.
   pcln_stream_add(&j->pcsp, f->size, -1);
   pcln_stream_add(&j->unwind, f->size, -1);
@@ -140,6 +208,7 @@ static void add_row(struct cfi_job *j, uint64_t lo, uint64_t hi,
   const uint32_t to = (uint32_t)(hi - f->va) / quantum * quantum;
   int32_t pcsp, unwind;
   stream_values(j, rule, &pcsp, &unwind);
+  j->has_rows = true;
   pcln_stream_add(&j->pcsp, from, -1);
   pcln_stream_add(&j->unwind, from, -1);
   pcln_stream_add(&j->pcsp, to, pcsp);

@@ -252,7 +252,7 @@ static inline bool find_cfa(struct pclnrt_cursor *c, const struct pcln_rule *r,
   return stop(c, PCLNRT_NOT_UNWINDABLE);
 }
 
-// Loads what a rule saved at `kind` + `off`.
+// Loads what a rule saved at `kind` + `off`; false: it cannot be had.
 static inline bool saved(struct pclnrt_cursor *c, uint8_t kind, int32_t off,
                          uint64_t cfa, uint64_t *out) {
   uint64_t addr = (uint64_t)(int64_t)off;
@@ -261,10 +261,10 @@ static inline bool saved(struct pclnrt_cursor *c, uint8_t kind, int32_t off,
   else if (kind == PCLN_SAVE_SP)
     addr += c->sp;
   else if (c->fp_lost)
-    return stop(c, PCLNRT_LOST_FP);
+    return false;
   else
     addr += c->fp;
-  return load(c, addr, out) || stop(c, PCLNRT_STACK_UNREADABLE);
+  return load(c, addr, out);
 }
 
 // A handler's caller was interrupted: its registers are in the signal frame.
@@ -298,14 +298,15 @@ static inline bool advance(struct pclnrt_cursor *c, const struct pcln_rule *r) {
   if (r->ra == PCLN_SAVE_SAME)
     return stop(c, PCLNRT_NEEDS_REGISTER);
   if (!saved(c, r->ra, r->ra_off, cfa, &ra))
-    return false;
-  if (r->fp == PCLN_SAVE_UNDEFINED) {
-    fp_lost = true;
-  } else if (r->fp != PCLN_SAVE_SAME) {
-    if (!saved(c, r->fp, r->fp_off, cfa, &fp))
-      return false;
-    fp_lost = false;
-  }
+    return stop(c, r->ra == PCLN_SAVE_FP && c->fp_lost
+                       ? PCLNRT_LOST_FP
+                       : PCLNRT_STACK_UNREADABLE);
+  // GCC does not say that "leave" has restored FP where that was saved relative
+  // to FP itself (realigned stacks), so this load may follow the caller's FP to
+  // anywhere. The caller is found all the same, if not by FP.
+  if (r->fp != PCLN_SAVE_SAME)
+    fp_lost =
+        r->fp == PCLN_SAVE_UNDEFINED || !saved(c, r->fp, r->fp_off, cfa, &fp);
   if (__builtin_expect(ra == 0, 0))
     return stop(c, PCLNRT_OUTERMOST);
   const uint64_t sigframe = c->sp;

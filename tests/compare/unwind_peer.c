@@ -163,9 +163,12 @@ static bool is_in(uint64_t pc, const char *part) {
 // - longjmp, behind the load of the registers it restores, has its caller's pc
 //   and sp in registers. In libc.so its name is not exported.
 // - Code of the C start-up files has no CFI.
-// - PLT entries of static programs (for IFUNCs) have no CFI; libunwind knows
-//   their bytes.
+// The last is one where we go on and libunwind guesses, mostly wrong: PLT
+// entries of lld, and of IFUNCs in static programs, have no CFI; our tables
+// have rules for them.
 static bool known(const struct class *k) {
+  if (k->way != EQUAL && k->stop == PCLNRT_OUTERMOST && is_in(k->pc, "@plt"))
+    return true;
   if (k->way != WE_STOP_EARLY)
     return false;
   if (k->stop == PCLNRT_NEEDS_REGISTER)
