@@ -402,6 +402,8 @@ enum pcln_status pcln_find_frame(const struct pcln_table *t, uint64_t pc,
   out->pcsp = pcln_load32(f + PCLN_REC_PCSP, t->swap);
   out->n_pcdata = pcln_load32(f + PCLN_REC_NPCDATA, t->swap);
   out->n_funcdata = r[l->func_id + 3];
+  if (t->flags & PCLN_MODF_PACKED)
+    unpack_masks(out, r[l->func_id + 2]);
   out->rec_off = (uint32_t)rec;
   out->hole =
       l->cu_offset && pcln_load32(r + l->cu_offset, t->swap) == PCLN_NO_CU;
