@@ -169,3 +169,8 @@ add_test(NAME compare/symbolizer
   COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/symbolizer_variants.sh
     ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(compare/symbolizer PROPERTIES LABELS compare TIMEOUT 900)
+
+# What people read, held by FileCheck.
+add_test(NAME text/output COMMAND ${PROJECT_SOURCE_DIR}/tests/text/text.sh
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+set_tests_properties(text/output PROPERTIES LABELS text TIMEOUT 120)
