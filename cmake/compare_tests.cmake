@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# Second opinions: our answers beside those of other readers of the same bytes.
+# Included by tests.cmake.
+
+# pclntab_compare_program(<name>): what prints our side, from tests/compare.
+function(pclntab_compare_program name)
+  add_executable(${name} ${PROJECT_SOURCE_DIR}/tests/compare/${name}.c)
+  target_link_libraries(${name} PRIVATE pclntab_warnings pclntab_headers
+    pclntab_sources pclntab_model pclntab_lookup)
+endfunction()
+
+# pclntab_compare_test(<name> <script of tests/compare> <its arguments...>)
+function(pclntab_compare_test name script)
+  add_test(NAME compare/${name}
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/${script}.sh ${ARGN})
+  set_tests_properties(compare/${name} PROPERTIES LABELS compare
+    SKIP_RETURN_CODE 77 TIMEOUT 900)
+endfunction()
+
+# Rows of the CFI interpreter against llvm-dwarfdump's.
+pclntab_compare_program(cfi_rows)
+pclntab_compare_test(cfi cfi ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+
+# Function ranges and names against llvm-symbolizer's and llvm-objdump's.
+pclntab_compare_program(list_functions)
+pclntab_compare_test(functions functions
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+
+# Lines and inlined calls against llvm-symbolizer, instruction by instruction.
+pclntab_compare_test(dwarf_forms dwarf_forms
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+pclntab_compare_test(symbolizer symbolizer_variants
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+
+# The reader on real Go binaries, and Go's own readers on ours. The oracle's
+# cache stays in the build folder: the first run compiles Go's library.
+pclntab_compare_program(table_rows)
+pclntab_compare_test(go_tables go_tables
+  $<TARGET_FILE:table_rows> ${PROJECT_BINARY_DIR}/compare/go)
+pclntab_compare_test(go_compat go_compat
+  $<TARGET_FILE:pclntab-link> $<TARGET_FILE:pclntab-dump>
+  $<TARGET_FILE:table_rows> ${PROJECT_BINARY_DIR}/compare/go_compat)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# One fuzz target for each entry point that takes untrusted bytes. Included by
+# tests.cmake.
+
+# pclntab_fuzz_test(<entry> SOURCES <files of pclntab/...> [LIBS <names...>])
+# builds tests/fuzz/fuzz_<entry>.c and the sources with clang's fuzzer and
+# sanitizers, and runs it for a few seconds from tests/fuzz/corpus/<entry>.
+# Not a target of CMake's compiler: only clang carries the fuzzer. A build with
+# sanitizers has none of these tests, since these bring their own.
+find_program(PCLNTAB_CLANG clang-19 REQUIRED)
+set(PCLNTAB_FUZZ_SECONDS 8 CACHE STRING "How long each fuzz target runs")
+add_custom_target(fuzzers ALL)
+function(pclntab_fuzz_test entry)
+  if(PCLNTAB_SANITIZE)
+    return()
+  endif()
+  cmake_parse_arguments(FUZZ "" "" "SOURCES;LIBS" ${ARGN})
+  list(TRANSFORM FUZZ_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)
+  list(TRANSFORM FUZZ_LIBS PREPEND -l)
+  set(fuzzer ${CMAKE_CURRENT_BINARY_DIR}/fuzz/run_${entry})
+  set(main ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_${entry}.c)
+  file(GLOB headers ${PROJECT_SOURCE_DIR}/pclntab/*.h) # dependencies only
+  add_custom_command(OUTPUT ${fuzzer}
+    COMMAND ${PCLNTAB_CLANG} -std=gnu11 -O1 -g
+      -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+      -I${PROJECT_SOURCE_DIR}/pclntab -I${PROJECT_SOURCE_DIR}/tests/support
+      ${main} ${FUZZ_SOURCES} ${FUZZ_LIBS} -lpthread -o ${fuzzer}
+    DEPENDS ${main} ${FUZZ_SOURCES} ${headers}
+    COMMENT "Building fuzz_${entry}" VERBATIM)
+  add_custom_target(fuzzer_${entry} DEPENDS ${fuzzer})
+  add_dependencies(fuzzers fuzzer_${entry})
+  set(seeds ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${entry})
+  if(NOT EXISTS ${seeds})
+    set(seeds "")
+  endif()
+  # New inputs go to the build folder, failing ones too.
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${entry})
+  add_test(NAME fuzz/${entry}
+    COMMAND ${fuzzer} -max_total_time=${PCLNTAB_FUZZ_SECONDS} -timeout=10
+      -rss_limit_mb=2048 -seed=1 -print_final_stats=1
+      -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/fuzz/
+      ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${entry} ${seeds})
+  set_tests_properties(fuzz/${entry} PROPERTIES LABELS fuzz
+    TIMEOUT 120)
+endfunction()
+
+pclntab_fuzz_test(table SOURCES pclntab/crc32c.c pclntab/frameinfo.c
+  pclntab/lookup.c pclntab/pcvalue.c pclntab/verify.c pclntab/verify_func.c)
+pclntab_fuzz_test(cfi SOURCES pclntab/cfi.c pclntab/cfi_entry.c
+  pclntab/cfi_expr.c pclntab/cfi_rule.c)
+pclntab_fuzz_test(functions SOURCES pclntab/src_fdes.c pclntab/src_functions.c
+  pclntab/src_cfi.c pclntab/src_plt.c pclntab/src_sort.c pclntab/cfi.c
+  pclntab/cfi_entry.c pclntab/cfi_expr.c pclntab/cfi_rule.c
+  pclntab/elf_image.c pclntab/module.c pclntab/status.c LIBS z zstd)
+pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c
+  pclntab/dwarf_form.c pclntab/dwarf_info.c pclntab/dwarf_line.c
+  pclntab/dwarf_names.c pclntab/dwarf_pieces.c pclntab/dwarf_units.c
+  pclntab/dwarf_walk.c pclntab/module.c pclntab/parallel.c pclntab/status.c)
+pclntab_fuzz_test(elf SOURCES pclntab/elf_image.c pclntab/elf_plan.c
+                  pclntab/elf_write.c pclntab/status.c LIBS z zstd)
