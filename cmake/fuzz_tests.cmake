@@ -49,7 +49,8 @@ pclntab_fuzz_test(table SOURCES pclntab/crc32c.c pclntab/frameinfo.c
 pclntab_fuzz_test(cfi SOURCES pclntab/cfi.c pclntab/cfi_entry.c
   pclntab/cfi_expr.c pclntab/cfi_rule.c)
 pclntab_fuzz_test(functions SOURCES pclntab/src_fdes.c pclntab/src_functions.c
-  pclntab/src_cfi.c pclntab/src_plt.c pclntab/src_sort.c pclntab/cfi.c
+  pclntab/src_cfi.c pclntab/src_padding.c pclntab/src_plt.c
+  pclntab/src_sort.c pclntab/cfi.c
   pclntab/cfi_entry.c pclntab/cfi_expr.c pclntab/cfi_rule.c
   pclntab/elf_image.c pclntab/module.c pclntab/status.c LIBS z zstd)
 pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c

@@ -14,6 +14,10 @@
 #include "bytes.h"
 #include "format.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 // The remainders of all nibbles in one place of the eight bytes, from those of
 // its four bits.
 #define ROW(a, b, c, d)                                                        \
@@ -72,11 +76,24 @@ crc_instruction(uint32_t crc, const uint8_t *p, size_t len) {
     crc = __builtin_ia32_crc32qi(crc, *p);
   return crc;
 }
+
+// Asked once: CPUID costs microseconds in a virtual machine. Not
+// __builtin_cpu_supports(), whose data stands in libgcc.a, which linkers of
+// other languages (rustc) do not name.
+static bool has_instruction(void) {
+  enum { UNKNOWN, ABSENT, PRESENT };
+  static _Atomic uint8_t known;
+  if (known == UNKNOWN) {
+    uint32_t a, b, c = 0, d;
+    known = __get_cpuid(1, &a, &b, &c, &d) && c & bit_SSE4_2 ? PRESENT : ABSENT;
+  }
+  return known == PRESENT;
+}
 #endif
 
 uint32_t pcln_crc32c(uint32_t crc, const void *bytes, size_t len) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("sse4.2"))
+  if (has_instruction())
     return ~crc_instruction(~crc, bytes, len);
 #endif
   return ~crc_tables(~crc, bytes, len);

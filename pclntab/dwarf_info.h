@@ -43,7 +43,7 @@ enum pcln_status pcln_dw_no_memory(struct pcln_dw_fault *f);
 
 // What is worth a word but harms nothing else: counted, said once per call.
 #define PCLN_DW_NOTE_LIST(X)                                                   \
-  X(SPLIT, PCLN_NOTE, "dwarf-split", ".debug_info",                            \
+  X(SPLIT, PCLN_WARNING, "dwarf-split", ".debug_info",                         \
     "units whose DWARF is in .dwo files: their lines are used, inlined calls " \
     "are not")                                                                 \
   X(ALT, PCLN_WARNING, "dwarf-alt-file", ".debug_info",                        \

@@ -10,7 +10,8 @@
 //    typed symbol, then the last in the symbol table. That is the choice of
 //    LLVM's symbolizer, so both name a function alike. The others are counted.
 //  - A symbol without size reaches to the next symbol, the end of the FDE that
-//    covers it or the end of its section, whichever comes first.
+//    covers it or the end of its section, whichever comes first. Padding at its
+//    end that no FDE covers is not the function's.
 //  - A symbol inside another's range: from its address on the later one owns
 //    the bytes up to its end; what is left behind that is the outer one's
 //    again, as a range of its own with the same name. So no address is lost,
@@ -28,6 +29,7 @@
 // hole with its own entry.
 #include "sources.h"
 #include "src_fdes.h"
+#include "src_padding.h"
 #include "src_plt.h"
 #include "src_sort.h"
 
@@ -184,6 +186,20 @@ static enum pcln_status choose_names(struct job *j) {
   return status;
 }
 
+// A name for code at `va`, such as ".text+0x1240".
+static const char *place_name(struct job *j, const struct pcln_elf_section *sec,
+                              uint64_t va) {
+  char name[128], digits[16];
+  size_t n = 0, len = strnlen(sec->name, 96);
+  memcpy(name, sec->name, len);
+  memcpy(name + len, "+0x", 3);
+  for (uint64_t v = va - sec->va; v || n == 0; v >>= 4)
+    digits[n++] = "0123456789abcdef"[v & 15];
+  for (len += 3; n > 0;)
+    name[len++] = digits[--n];
+  return pcln_arena_strdup(&j->m->arena, name, len);
+}
+
 // --- Stubs ------------------------------------------------------------------
 
 // The symbol at exactly `va`.
@@ -208,9 +224,12 @@ static enum pcln_status claim_stubs(struct job *j) {
     const struct pcln_elf_section *sec = pcln_text_section(j->elf, s->va);
     if (!sec)
       continue;
+    const char *name = s->name ? s->name : place_name(j, sec, s->va);
+    if (!name)
+      return PCLN_NO_MEMORY;
     status = add_claim(&j->claims, &(struct claim){.va = s->va,
                                                    .end = s->va + s->size,
-                                                   .name = s->name,
+                                                   .name = name,
                                                    .shndx = sec->idx,
                                                    .typed = true,
                                                    .stub = true});
@@ -248,6 +267,18 @@ static void drop_labels(struct job *j) {
   cs->n = n;
 }
 
+// The end of a symbol without size, which reaches to `limit` at most.
+static uint64_t find_end(struct job *j, const struct claim *c, uint64_t limit,
+                         const struct pcln_fde_range *r) {
+  if (r)
+    return r->hi < limit ? r->hi : limit;
+  const struct pcln_span code = pcln_elf_at(j->elf, c->va);
+  if (limit <= c->va || code.len < limit - c->va)
+    return limit;
+  return c->va + pcln_without_padding(j->elf->machine, code.ptr,
+                                      (size_t)(limit - c->va));
+}
+
 // Gives a symbol without size its end, and a signal trampoline its early start.
 static void complete_ranges(struct job *j) {
   struct claims *cs = &j->claims;
@@ -257,13 +288,13 @@ static void complete_ranges(struct job *j) {
     const struct pcln_elf_section *sec = &j->elf->sections[c->shndx];
     const struct pcln_fde_range *r = pcln_fde_list_find(&j->fdes, c->va);
     if (c->end == c->va) {
-      c->end = sec->va + sec->size;
-      if (i + 1 < cs->n && c[1].va < c->end)
-        c->end = c[1].va;
-      if (r && r->hi < c->end)
-        c->end = r->hi;
-      if (c->va < covered && covered < c->end)
-        c->end = covered;
+      uint64_t limit = sec->va + sec->size;
+      if (i + 1 < cs->n && c[1].va < limit)
+        limit = c[1].va;
+      if (c->va < covered && covered < limit)
+        c->end = r && r->hi < covered ? r->hi : covered;
+      else
+        c->end = find_end(j, c, limit, r);
     }
     if (r && r->signal_frame && r->lo >= covered && r->lo >= sec->va &&
         c->va - r->lo <= 16)
@@ -296,20 +327,6 @@ static enum pcln_status append_func(struct job *j, uint64_t lo, uint64_t hi,
                                     .cu = PCLN_NO_CU,
                                     .name = name,
                                     .args = PCLN_ARGS_UNKNOWN});
-}
-
-// A name for code at `va`, such as ".text+0x1240".
-static const char *place_name(struct job *j, const struct pcln_elf_section *sec,
-                              uint64_t va) {
-  char name[128], digits[16];
-  size_t n = 0, len = strnlen(sec->name, 96);
-  memcpy(name, sec->name, len);
-  memcpy(name + len, "+0x", 3);
-  for (uint64_t v = va - sec->va; v || n == 0; v >>= 4)
-    digits[n++] = "0123456789abcdef"[v & 15];
-  for (len += 3; n > 0;)
-    name[len++] = digits[--n];
-  return pcln_arena_strdup(&j->m->arena, name, len);
 }
 
 // Functions that only call frame information knows, in [lo, hi), which no

@@ -341,7 +341,7 @@ enum pcln_status pcln_src_plt(struct pcln_elf *elf, struct pcln_arena *arena,
   }
   for (size_t i = 0; i < j.n && out->stubs; i++) {
     const struct found *f = &j.found[i];
-    if (f->name && f->size)
+    if (f->size)
       out->stubs[out->n++] =
           (struct pcln_plt_stub){.va = f->va, .size = f->size, .name = f->name};
   }

@@ -128,7 +128,8 @@ grep -hoE '^ *# *include.*' pclntab/format.h | grep -vq '<stdint.h>' &&
 memory='malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|strn?dup|v?asprintf'
 stdio='v?[fsd]?n?printf(_chk)?|__v?[fsd]?n?printf_chk|puts|fputs|putchar|fwrite|fread|fopen|fclose|fflush|perror|stderr|stdout|getline'
 locks='pthread_(mutex|rwlock|spin|cond|once|barrier).*|mtx_.*|cnd_.*|call_once|sem_(wait|post|timedwait|init)|dl_iterate_phdr|dlopen|dlsym|dladdr1?|dlclose|__tls_get_addr'
-other='__assert_fail|abort|exit|atexit|strerror|setlocale|getenv'
+# Data of libgcc.a, which not every language's linker names.
+other='__assert_fail|abort|exit|atexit|strerror|setlocale|getenv|__cpu_.*'
 
 # imports OBJECT PATTERN WHY
 imports() {

@@ -26,7 +26,7 @@ sized_inner:
         .p2align 4, 0x90
         .globl unsized_typed
         .type unsized_typed, @function
-unsized_typed:                  // up to the next symbol, padding included
+unsized_typed:                  // up to the padding before the next symbol
         nop
         ret
 
@@ -94,8 +94,9 @@ data_in_text:
         .size data_in_text, 8
 $x:
         .globl last_unsized
-last_unsized:                   // to the end of the section
+last_unsized:                   // to the end of the section, but for padding
         ret
-        nop
+        int3
+        .byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 // nopw
 
         .section .note.GNU-stack, "", @progbits
