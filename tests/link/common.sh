@@ -10,6 +10,9 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
 linkers="bfd gold lld"
+# A second lld where there is one: its plug-in interface is an accident of its
+# option parser, which a version may change.
+if command -v ld.lld-22 >/dev/null; then linkers="$linkers lld-22"; fi
 unset PCLNTAB_OPTIONS
 
 fail() {
@@ -23,6 +26,7 @@ plain() {
   shift
   case $linker in
   lld) clang-19 --ld-path="$(command -v ld.lld-19)" "$@" ;;
+  lld-*) clang-19 --ld-path="$(command -v "ld.$linker")" "$@" ;;
   *) gcc -fuse-ld="$linker" "$@" ;;
   esac
 }
@@ -30,7 +34,7 @@ plain() {
 # The options that load the plugin into a linker.
 load() {
   case $1 in
-  lld) echo "-Wl,-mllvm,-load=$plugin" ;;
+  lld*) echo "-Wl,-mllvm,-load=$plugin" ;;
   *) echo "-Wl,-plugin,$plugin" ;;
   esac
 }
