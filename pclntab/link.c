@@ -168,6 +168,8 @@ static enum pcln_status fill_model(struct run *r) {
   if (st == PCLN_OK)
     st = pcln_src_dwarf(r->elf, m, &so, stats);
   lap(r, &r->stats->ms_dwarf);
+  if (st == PCLN_OK && r->o.go_compat)
+    pcln_check_frame_pointers(m, &r->sink);
   const size_t id_len = r->elf->build_id.len;
   if (id_len && id_len <= PCLN_BUILD_ID_MAX) {
     memcpy(m->build_id, r->elf->build_id.ptr, id_len);

@@ -71,6 +71,13 @@ struct pcln_sink pcln_stderr_sink(const char *program);
   "a sidecar is tied to its program by the build-id, and this file has none; " \
   "link with --build-id"
 
+// --- link_go_compat.c -------------------------------------------------------
+
+// Warns (go-compat-frame-pointer) if functions of the finished model have
+// frames but keep no frame pointer, which readers of Go programs rely on.
+void pcln_check_frame_pointers(const struct pcln_module *m,
+                               const struct pcln_sink *sink);
+
 // --- elf_write.c ------------------------------------------------------------
 
 // Where the blob will go, known before it is encoded.
