@@ -61,7 +61,9 @@ endforeach()
 # The rules of the house: who may include whom, what may be imported.
 add_test(NAME style/layering COMMAND ${PROJECT_SOURCE_DIR}/tests/layering.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
-set_tests_properties(style/layering PROPERTIES LABELS style)
+add_test(NAME style/messages COMMAND ${PROJECT_SOURCE_DIR}/tests/messages.sh
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+set_tests_properties(style/layering style/messages PROPERTIES LABELS style)
 
 # What people read, held by FileCheck.
 add_test(NAME text/output COMMAND ${PROJECT_SOURCE_DIR}/tests/text/text.sh

@@ -288,7 +288,8 @@ static struct range file_range(const struct pcln_table *t,
 }
 
 static struct range pcdata_range(const struct pcln_table *t, uint32_t index) {
-  struct range r = {"pcdata-range", "", INT32_MIN, (int64_t)INT32_MAX + 1};
+  // Of another compiler's streams nothing is known: every value is in range.
+  struct range r = {.lo = INT32_MIN, .hi = (int64_t)INT32_MAX + 1};
   if (t->ours && index == PCLN_PCDATA_UNWIND)
     r = (struct range){"rule-number", "an unwind rule's number is too large",
                        -1, (int64_t)(t->rules.len / PCLN_RULE_SIZE)};
