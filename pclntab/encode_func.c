@@ -16,8 +16,8 @@
 // per function and relative time of a random lookup with all its frames:
 //
 //   every   32       64       128      256      none
-//   ffmpeg  354 0.8  340 1.0  331 1.2  328 1.5  326 3.1
-//   gdb     471 0.8  460 1.0  454 1.1  452 1.4  451 2.4
+//   ffmpeg  333 0.9  318 1.0  311 1.2  308 1.5  307 3.0
+//   gdb     446 0.9  434 1.0  430 1.2  428 1.4  427 2.4
 //
 // The rest of a lookup is cache misses, which no spacing helps.
 #include "encode.h"

@@ -242,6 +242,32 @@ static void records_used_many_times_are_refused(void **state) {
   random_model_free(&r);
 }
 
+// A thousand functions with one long stream between them would keep a reader
+// busy for the square of the table's size.
+static void streams_used_too_often_are_refused(void **state) {
+  (void)state;
+  struct random_model r = {0};
+  pcln_module_init(&r.m);
+  pcln_stream_init(&r.s, 1);
+  const struct pcln_span s = rnd_stream(&r, 100000, 50000, 0, 50, NULL, 0);
+  for (uint64_t i = 0; i < 1000; i++) {
+    const struct pcln_func_def f = {
+        .va = 0x1000 + i, .size = 1, .name = "f", .pcln = s};
+    rnd_ok(pcln_module_add_func(&r.m, &f));
+  }
+  uint8_t *bytes;
+  size_t len;
+  encode_model(&r.m, PCLN_GO_120, false, &bytes, &len);
+  struct seen seen = {{0}};
+  const struct pcln_sink sink = {.fn = note_fault, .ctx = &seen};
+  struct pcln_module m;
+  assert_int_equal(decode_bytes(bytes, len, &m, &sink), PCLN_LIMIT);
+  assert_string_equal(seen.fault, "decode-budget");
+  pcln_module_free(&m);
+  free(bytes);
+  random_model_free(&r);
+}
+
 static void every_failing_allocation_is_reported(void **state) {
   (void)state;
   struct random_model r;
@@ -283,6 +309,7 @@ int main(void) {
       cmocka_unit_test(every_changed_byte_is_survived),
       cmocka_unit_test(faults_are_named),
       cmocka_unit_test(records_used_many_times_are_refused),
+      cmocka_unit_test(streams_used_too_often_are_refused),
       cmocka_unit_test(every_failing_allocation_is_reported),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -301,14 +301,15 @@ static void go118_inline_records_repeat_the_call_site(void **state) {
   x.m.n_cus = 1;
   struct pcln_func_def *f = add(&x, 0x1000, 0x20, "main");
   f->cu = 0;
-  f->pcfile = STREAM(&x, {8, 1}, {0x10, 2}, {0x21, 1}, {0x22, 2});
-  f->pcln = STREAM(&x, {8, 11}, {0x10, 4}, {0x20, 13}, {0x21, 12}, {0x22, 77});
-  struct pcln_span inl = STREAM(&x, {8, -1}, {0x10, 1}, {0x21, -1}, {0x22, 0});
+  f->pcfile = STREAM(&x, {8, 1}, {0x10, 2}, {0x20, 1}, {0x21, 2}, {0x22, 1});
+  f->pcln = STREAM(&x, {8, 11}, {0x10, 4}, {0x20, 13}, {0x21, 77}, {0x22, 12});
+  struct pcln_span inl =
+      STREAM(&x, {8, -1}, {0x10, 1}, {0x20, -1}, {0x21, 0}, {0x22, -1});
   assert_int_equal(
       pcln_func_set_pcdata(f, PCLN_PCDATA_INLTREE, inl, &x.m.arena), PCLN_OK);
   // Listed against the order of their call sites.
-  struct pcln_inline_def in[] = {{.name = "outer", .parent_pc = 0x20},
-                                 {.name = "inner", .parent_pc = 0x21}};
+  struct pcln_inline_def in[] = {{.name = "outer", .parent_pc = 0x21},
+                                 {.name = "inner", .parent_pc = 0x20}};
   f->inlines = in;
   f->n_inlines = 2;
   uint8_t *bytes;
@@ -336,6 +337,51 @@ static void go118_inline_records_repeat_the_call_site(void **state) {
   }
   free(bytes);
   teardown(&x);
+}
+
+// Fields of a compact tree are 2 bytes wide as long as all values fit.
+static void compact_trees_widen(void **state) {
+  (void)state;
+  const struct {
+    uint32_t parent_pc, n_callees;
+    uint8_t width;
+  } cases[] = {{0xffff, 1, 0},
+               {0x10000, 1, PCLN_INLINE_WIDE_PC},
+               {0xffff, 0x10000, 0},
+               {0xffff, 0x10001, PCLN_INLINE_WIDE_CALLEE}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct fixture x;
+    setup(&x);
+    // One inlined function for each line that it could begin in.
+    const uint32_t n = cases[i].n_callees;
+    struct pcln_func_def *f = add(&x, 0x1000, 0x20000, "f");
+    f->n_inlines = n;
+    f->inlines = calloc(n, sizeof *f->inlines);
+    for (uint32_t k = 0; k < n; k++)
+      f->inlines[k] =
+          (struct pcln_inline_def){.name = "in", .start_line = (int32_t)k};
+    f->inlines[n - 1].parent_pc = cases[i].parent_pc;
+    struct pcln_span inl = STREAM(&x, {0x18000, (int32_t)n - 1}, {0x20000, -1});
+    assert_int_equal(
+        pcln_func_set_pcdata(f, PCLN_PCDATA_INLTREE, inl, &x.m.arena), PCLN_OK);
+    struct pcln_table t;
+    struct pcln_module back;
+    struct pcln_func g;
+    struct pcln_span tree;
+    uint8_t *bytes;
+    encode(&x.m, &t, &bytes);
+    assert_int_equal(pcln_func_at(&t, 0, &g), PCLN_OK);
+    assert_int_equal(pcln_funcdata(&t, &g, PCLN_FUNCDATA_INLTREE, &tree),
+                     PCLN_OK);
+    assert_int_equal(tree.ptr[0], cases[i].width);
+    pcln_module_init(&back);
+    assert_int_equal(pcln_decode(&t, &back, NULL), PCLN_OK);
+    assert_true(pcln_module_equal(&x.m, &back));
+    pcln_module_free(&back);
+    free(bytes);
+    free(f->inlines);
+    teardown(&x);
+  }
 }
 
 // What Go's readers need (docs/format.md, "Go-compatible tables").
@@ -506,6 +552,7 @@ int main(void) {
       cmocka_unit_test(long_streams_get_checkpoints),
       cmocka_unit_test(equal_content_is_stored_once),
       cmocka_unit_test(go118_inline_records_repeat_the_call_site),
+      cmocka_unit_test(compact_trees_widen),
       cmocka_unit_test(go_compatible_tables_suit_gos_readers),
       cmocka_unit_test(empty_models_encode),
       cmocka_unit_test(what_does_not_fit_is_named),
