@@ -196,7 +196,7 @@ void pcln_fde_list_free(struct pcln_fde_list *list) {
 }
 
 const struct pcln_fde_range *
-pcln_fde_list_find(const struct pcln_fde_list *list, uint64_t va) {
+pcln_fde_list_next(const struct pcln_fde_list *list, uint64_t va) {
   size_t lo = 0, hi = list->n;
   while (lo < hi) {
     const size_t mid = lo + (hi - lo) / 2;
@@ -205,5 +205,11 @@ pcln_fde_list_find(const struct pcln_fde_list *list, uint64_t va) {
     else
       hi = mid;
   }
-  return lo < list->n && list->ranges[lo].lo <= va ? &list->ranges[lo] : NULL;
+  return lo < list->n ? &list->ranges[lo] : NULL;
+}
+
+const struct pcln_fde_range *
+pcln_fde_list_find(const struct pcln_fde_list *list, uint64_t va) {
+  const struct pcln_fde_range *r = pcln_fde_list_next(list, va);
+  return r && r->lo <= va ? r : NULL;
 }

@@ -31,6 +31,9 @@ PCLN_MUST_CHECK enum pcln_status
 pcln_fde_list_read(struct pcln_elf *elf, const struct pcln_sink *sink,
                    struct pcln_fde_list *out);
 void pcln_fde_list_free(struct pcln_fde_list *list);
+// The first range that ends behind `va`, or null.
+const struct pcln_fde_range *
+pcln_fde_list_next(const struct pcln_fde_list *list, uint64_t va);
 // The range that covers `va`, or null.
 const struct pcln_fde_range *
 pcln_fde_list_find(const struct pcln_fde_list *list, uint64_t va);

@@ -10,8 +10,8 @@
 //    typed symbol, then the last in the symbol table. That is the choice of
 //    LLVM's symbolizer, so both name a function alike. The others are counted.
 //  - A symbol without size reaches to the next symbol, the end of the FDE that
-//    covers it or the end of its section, whichever comes first. Padding at its
-//    end that no FDE covers is not the function's.
+//    covers it, the start of the next FDE or the end of its section, whichever
+//    comes first. Padding at its end that no FDE covers is not the function's.
 //  - A symbol inside another's range: from its address on the later one owns
 //    the bytes up to its end; what is left behind that is the outer one's
 //    again, as a range of its own with the same name. So no address is lost,
@@ -268,10 +268,12 @@ static void drop_labels(struct job *j) {
 }
 
 // The end of a symbol without size, which reaches to `limit` at most.
-static uint64_t find_end(struct job *j, const struct claim *c, uint64_t limit,
-                         const struct pcln_fde_range *r) {
-  if (r)
+static uint64_t find_end(struct job *j, const struct claim *c, uint64_t limit) {
+  const struct pcln_fde_range *r = pcln_fde_list_next(&j->fdes, c->va);
+  if (r && r->lo <= c->va)
     return r->hi < limit ? r->hi : limit;
+  if (r && r->lo < limit)
+    limit = r->lo; // a function whose symbol is missing
   const struct pcln_span code = pcln_elf_at(j->elf, c->va);
   if (limit <= c->va || code.len < limit - c->va)
     return limit;
@@ -294,7 +296,7 @@ static void complete_ranges(struct job *j) {
       if (c->va < covered && covered < limit)
         c->end = r && r->hi < covered ? r->hi : covered;
       else
-        c->end = find_end(j, c, limit, r);
+        c->end = find_end(j, c, limit);
     }
     if (r && r->signal_frame && r->lo >= covered && r->lo >= sec->va &&
         c->va - r->lo <= 16)

@@ -15,10 +15,11 @@ gcc -shared "$src/programs/function_cases.S" -o "$out/cases.so"
 base=$(sed -n 's/ .* sized_outer$//p' "$out/cases.txt" | head -n 1)
 while read -r va size name; do
   [ "$va" = counts: ] || echo "$(printf %x $((0x$va - 0x$base))) $size $name"
-done <"$out/cases.txt" | sed -n '/^0 /,/last_unsized/p' >"$out/cases.got"
+done <"$out/cases.txt" | sed -n '/^0 /,/^84 /p' >"$out/cases.got"
 text=$(llvm-readelf-19 -SW "$out/cases.so" |
   sed -n 's/.* \.text *PROGBITS *\([0-9a-f]*\) .*/\1/p')
 unnamed=$(printf %x $((0x$base - 0x$text + 0x50)))
+behind=$(printf %x $((0x$base - 0x$text + 0x84)))
 cat >"$out/cases.want" <<END
 0 3 sized_outer
 3 2 sized_inner
@@ -31,6 +32,7 @@ cat >"$out/cases.want" <<END
 50 2 .text+0x$unnamed
 60 a signal_return
 78 1 last_unsized
+84 2 .text+0x$behind
 END
 diff "$out/cases.want" "$out/cases.got"
 

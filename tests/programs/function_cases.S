@@ -94,9 +94,13 @@ data_in_text:
         .size data_in_text, 8
 $x:
         .globl last_unsized
-last_unsized:                   // to the end of the section, but for padding
+last_unsized:                   // to the next FDE, but for padding
         ret
         int3
         .byte 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 // nopw
+        .cfi_startproc          // no symbol, behind one without size
+        nop
+        ret
+        .cfi_endproc
 
         .section .note.GNU-stack, "", @progbits
