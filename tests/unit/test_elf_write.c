@@ -173,6 +173,8 @@ static int tear_down(void **state) {
   return getenv("KEEP") ? 0 : run("rm -rf %s", dir);
 }
 
+// LLVM's folder is where ld.lld has its plain name, which gcc looks for.
+#define GCC "gcc -B/usr/lib/llvm-19/bin "
 static const char *const linkers[] = {"bfd", "gold", "lld"};
 static const struct {
   const char *name, *flags;
@@ -189,11 +191,13 @@ enum { N_LINKERS = 3, N_KINDS = 6 };
 
 static bool build(const char *out, const char *linker, size_t kind,
                   const char *slot) {
-  if (run("gcc -g -O1 -B. -fuse-ld=%s %s a.c %s -o %s", linker,
-          kinds[kind].flags, slot, out) == 0)
-    return true;
-  print_message("%s does not link %s; skipped\n", linker, kinds[kind].name);
-  return false;
+  // gold does not know gcc's --no-dynamic-linker.
+  if (!strcmp(linker, "gold") && !strcmp(kinds[kind].name, "static-pie"))
+    return false;
+  assert_int_equal(run(GCC "-g -O1 -fuse-ld=%s %s a.c %s -o %s", linker,
+                       kinds[kind].flags, slot, out),
+                   0);
+  return true;
 }
 
 static int works(const char *name, size_t kind) {
@@ -337,10 +341,10 @@ static void slot_object_changes_nothing_else(void **state) {
   (void)state;
   const struct pcln_link_options o = {0};
   for (size_t l = 0; l < N_LINKERS; l++) {
-    assert_int_equal(run("gcc -DSO -shared -nostdlib -fPIC -fcf-protection a.c "
-                         "-fuse-ld=%s -B. -o x && "
-                         "gcc -DSO -shared -nostdlib -fPIC -fcf-protection a.c "
-                         "slot.o -fuse-ld=%s -B. -o y",
+    assert_int_equal(run(GCC "-DSO -shared -nostdlib -fPIC -fcf-protection a.c "
+                             "-fuse-ld=%s -o x && " GCC
+                             "-DSO -shared -nostdlib -fPIC -fcf-protection a.c "
+                             "slot.o -fuse-ld=%s -o y",
                          linkers[l], linkers[l]),
                      0);
     assert_int_equal(embed("y", 5000, &o), PCLN_OK);
