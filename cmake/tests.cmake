@@ -71,10 +71,8 @@ add_test(NAME text/output COMMAND ${PROJECT_SOURCE_DIR}/tests/text/text.sh
 set_tests_properties(text/output PROPERTIES LABELS text TIMEOUT 120)
 
 # The whole chain, one feature a test, on each linker.
-foreach(feature archives damage failing go_compat kinds layouts lld lto placement
-        refused relocatable responses same sections shared)
-foreach(feature archives damage dump failing kinds lld lto placement refused relocatable
-        responses same sections shared)
+foreach(feature archives damage dump failing go_compat kinds layouts lld lto
+        placement refused relocatable responses same sections shared)
   add_test(NAME link/${feature}
     COMMAND ${PROJECT_SOURCE_DIR}/tests/link/${feature}.sh ${PROJECT_BINARY_DIR})
   set_tests_properties(link/${feature} PROPERTIES LABELS link TIMEOUT 300)
