@@ -17,18 +17,23 @@ static uint64_t hundredths(uint64_t part, uint64_t whole) {
   return whole ? part * 10000 / whole : 0;
 }
 
-static void size_record(struct dump *d, const char *part, uint64_t bytes,
-                        uint64_t total) {
-  const uint32_t n = d->file->table.n_funcs;
-  dump_begin(d->out, "size");
-  dump_str(d->out, "part", part);
-  dump_num(d->out, "bytes", (int64_t)bytes);
-  dump_named_hundredths(d->out, "percent", hundredths(bytes, total));
-  dump_named_hundredths(d->out, "per_function", n ? bytes * 100 / n : 0);
-  dump_end(d->out);
+// What the shares are taken of.
+struct whole {
+  uint64_t bytes, functions; // holes are not functions
+};
+
+static void size_record(struct dump_out *o, const char *part, uint64_t bytes,
+                        const struct whole *of) {
+  dump_begin(o, "size");
+  dump_str(o, "part", part);
+  dump_num(o, "bytes", (int64_t)bytes);
+  dump_named_hundredths(o, "percent", hundredths(bytes, of->bytes));
+  dump_named_hundredths(o, "per_function",
+                        of->functions ? bytes * 100 / of->functions : 0);
+  dump_end(o);
 }
 
-static void size_records(struct dump *d) {
+static void size_records(const struct dump *d, uint64_t functions) {
   const struct pcln_table *t = &d->file->table;
   const size_t entries =
       t->n_funcs * pcln_functab_entry_size(t) + pcln_functab_entry_size(t) / 2;
@@ -49,15 +54,16 @@ static void size_records(struct dump *d) {
       {"rules", t->rules.len},
       {"callees", t->callees.len},
   };
-  const uint64_t total = t->blob.len;
+  const struct whole whole = {.bytes = t->blob.len, .functions = functions};
   uint64_t sum = 0;
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    size_record(d, parts[i].part, parts[i].bytes, total);
+    size_record(d->out, parts[i].part, parts[i].bytes, &whole);
     sum += parts[i].bytes;
   }
   // Before go1.16 the parts overlap: names and files are spread over the table.
-  size_record(d, "other", total > sum ? total - sum : 0, total);
-  size_record(d, "total", total, total);
+  size_record(d->out, "other", whole.bytes > sum ? whole.bytes - sum : 0,
+              &whole);
+  size_record(d->out, "total", whole.bytes, &whole);
 }
 
 // --- Streams ----------------------------------------------------------------
@@ -258,7 +264,7 @@ enum pcln_status dump_stats(struct dump *d) {
   }
   if (status == PCLN_OK) {
     coverage_records(d->out, &coverage);
-    size_records(d);
+    size_records(d, coverage.functions);
     stream_records(d, &uses);
   } else {
     pcln_say(d->sink, &(struct pcln_report){.severity = PCLN_ERROR,

@@ -44,7 +44,8 @@ __attribute__((noinline)) int outer(volatile int *p) {
 
 // HEADER: table found_in=segment layout=go1.20
 // HEADER-SAME: pointer_size=8 quantum=1
-// STATS: total{{.*}} {{[1-9][0-9]*}}
+// STATS: count functions [[#N:]]
+// STATS: size total [[#B:]] percent=100.00 per_function=[[#div(B,N)]].
 // JSON: {"version":1,"action":"funcs"
 // JSON: {"kind":"func","lo":"0x{{[0-9a-f]+}}","hi":"0x{{[0-9a-f]+}}","name":"outer"
 // MISSING: pclntab-dump: {{.*}}: error: {{.*}}{{\[[a-z-]+\]$}}
