@@ -20,7 +20,7 @@ static inline __attribute__((always_inline)) int inner(volatile int *p) {
   // CRASH-NEXT: outer(...)
   // CRASH-NEXT: {{^	}}{{.*}}subject.c:[[@LINE+18]]{{( \+0x[0-9a-f]+)?$}}
   // CRASH-NEXT: main(...)
-  // CRASH-NEXT: {{^	}}{{.*}}subject.c:[[@LINE+35]] +0x{{[0-9a-f]+$}}
+  // CRASH-NEXT: {{^	}}{{.*}}subject.c:[[@LINE+37]] +0x{{[0-9a-f]+$}}
   // CRASH: _start(...)
   return *p;
 }
@@ -45,7 +45,8 @@ __attribute__((noinline)) int outer(volatile int *p) {
 // HEADER: table found_in=segment layout=go1.20
 // HEADER-SAME: pointer_size=8 quantum=1
 // STATS: count functions [[#N:]]
-// STATS: size total [[#B:]] percent=100.00 per_function=[[#div(B,N)]].
+// STATS: size total [[#BYTES:]]
+// STATS-SAME: percent=100.00 per_function=[[#div(BYTES,N)]].
 // JSON: {"version":1,"action":"funcs"
 // JSON: {"kind":"func","lo":"0x{{[0-9a-f]+}}","hi":"0x{{[0-9a-f]+}}","name":"outer"
 // MISSING: pclntab-dump: {{.*}}: error: {{.*}}{{\[[a-z-]+\]$}}
