@@ -9,7 +9,8 @@ for linker in bfd gold; do
     table $linker -g -O1 $flags main.c part.c -Wl,-plugin-opt,go-compat \
       -o prog 2>log
     ./prog | grep -qx 42 || fail "$linker $flags"
-    readelf -SW prog | grep -qF ' .gopclntab ' || fail "$linker: no section"
+    readelf -SW prog >sections.log # a pipe to grep -q would break early
+    grep -qF ' .gopclntab ' sections.log || fail "$linker: no section"
     "$dump" --verify prog
     warned=$(grep -c '\[go-compat-frame-pointer\]' log || true)
     case $flags in
