@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One ELF file, read: sections (decompressed on demand), symbols, segments,
-// build-id. The only reader of ELF in the project, and with elf_write.c the
-// only user of libelf, so that its types stay out of every other file.
+// build-id. The only reader of ELF in the project: every other file has the
+// structs below.
 #ifndef PCLNTAB_ELF_IMAGE_H
 #define PCLNTAB_ELF_IMAGE_H
 

@@ -168,7 +168,7 @@ static enum pcln_status init_encoder(struct pcln_encoder *e) {
     return st;
   // What lies at offset 0, and keeps every region from being empty.
   uint8_t no_file[4];
-  pcln_put32(no_file, PCLN_NO_FILE, e->swap);
+  pcln_store32(no_file, PCLN_NO_FILE, e->swap);
   pcln_pool_add(&e->names, "", 1, 1);
   pcln_pool_add(&e->files, "", 1, 1);
   pcln_pool_add(&e->cutab, no_file, sizeof no_file, 4);
@@ -220,16 +220,16 @@ static enum pcln_status pool_fault(const struct pcln_encoder *e,
 static void put_entry(struct pcln_encoder *e, size_t idx, uint32_t pc_off,
                       size_t rec_off) {
   uint8_t *entry = e->functab + idx * PCLN_GO_FUNCTAB_ENTRY;
-  pcln_put32(entry, pc_off, e->swap);
-  pcln_put32(entry + 4, (uint32_t)rec_off, e->swap);
+  pcln_store32(entry, pc_off, e->swap);
+  pcln_store32(entry + 4, (uint32_t)rec_off, e->swap);
 }
 
 static void put_hole_record(struct pcln_encoder *e, uint32_t entry_off) {
   uint8_t *rec = e->functab + e->functab_len;
   memset(rec, 0, e->func_size);
-  pcln_put32(rec + PCLN_GO_FUNC_ENTRY_OFF, entry_off, e->swap);
-  pcln_put32(rec + PCLN_GO_FUNC_NAME_OFF, EMPTY_NAME, e->swap);
-  pcln_put32(rec + PCLN_GO_FUNC_CU_OFFSET, PCLN_NO_CU, e->swap);
+  pcln_store32(rec + PCLN_GO_FUNC_ENTRY_OFF, entry_off, e->swap);
+  pcln_store32(rec + PCLN_GO_FUNC_NAME_OFF, EMPTY_NAME, e->swap);
+  pcln_store32(rec + PCLN_GO_FUNC_CU_OFFSET, PCLN_NO_CU, e->swap);
   e->functab_len += e->func_size;
 }
 
@@ -268,7 +268,7 @@ static enum pcln_status put_functions(struct pcln_encoder *e) {
     if (hole_after(m, i))
       put_hole(e, idx++, off + f->size, &hole_rec);
   }
-  pcln_put32(e->functab + idx * PCLN_GO_FUNCTAB_ENTRY, e->text_len, e->swap);
+  pcln_store32(e->functab + idx * PCLN_GO_FUNCTAB_ENTRY, e->text_len, e->swap);
   return PCLN_OK;
 }
 
@@ -279,7 +279,7 @@ static uint32_t first_of_unit(struct pcln_encoder *e, uint32_t cu) {
   if (e->cu_first[cu] == PCLN_NO_NUMBER) {
     uint32_t *run = e->file_order + e->cu_base[cu];
     for (uint32_t i = 0; i < e->cu_used[cu]; i++)
-      pcln_put32((uint8_t *)&run[i], run[i], e->swap);
+      pcln_store32((uint8_t *)&run[i], run[i], e->swap);
     e->cu_first[cu] =
         pcln_pool_add(&e->cutab, run, 4 * (size_t)e->cu_used[cu], 4) / 4;
   }
@@ -298,11 +298,11 @@ static enum pcln_status place_units(struct pcln_encoder *e) {
     idx += hole_after(m, i);
     uint8_t *cu_off = rec + PCLN_GO_FUNC_CU_OFFSET;
     const uint32_t from_unit = pcln_load32(cu_off, e->swap);
-    pcln_put32(cu_off,
-               from_unit == PCLN_NO_NUMBER
-                   ? NO_FILE_ENTRY
-                   : first_of_unit(e, f->cu) + from_unit,
-               e->swap);
+    pcln_store32(cu_off,
+                 from_unit == PCLN_NO_NUMBER
+                     ? NO_FILE_ENTRY
+                     : first_of_unit(e, f->cu) + from_unit,
+                 e->swap);
     if (e->cutab.status != PCLN_OK)
       return pool_fault(e, f, e->cutab.status);
   }
@@ -331,7 +331,7 @@ static void put_findfunctab(const struct pcln_encoder *e, uint8_t *out) {
       idx++;
     if (sub % PCLN_FINDFUNC_NSUB == 0) {
       base = idx;
-      pcln_put32(out, base, e->swap);
+      pcln_store32(out, base, e->swap);
       out += 4;
     }
     *out++ = (uint8_t)(idx - base > UINT8_MAX ? UINT8_MAX : idx - base);
@@ -388,15 +388,15 @@ static void put_word(const struct pcln_encoder *e, uint8_t *header, size_t word,
                      uint64_t v) {
   uint8_t *p = header + PCLN_GO_HDR_WORDS + word * e->m->ptr_size;
   if (e->m->ptr_size == 8)
-    pcln_put64(p, v, e->swap);
+    pcln_store64(p, v, e->swap);
   else
-    pcln_put32(p, (uint32_t)v, e->swap);
+    pcln_store32(p, (uint32_t)v, e->swap);
 }
 
 static void put_go_header(const struct pcln_encoder *e, const struct layout *l,
                           uint8_t *blob) {
   uint8_t *h = blob + l->pclntab.off;
-  pcln_put32(
+  pcln_store32(
       h, e->o->layout == PCLN_GO_118 ? PCLN_GO_MAGIC_118 : PCLN_GO_MAGIC_120,
       e->swap);
   h[PCLN_GO_HDR_QUANTUM] = e->m->quantum;
@@ -414,8 +414,8 @@ static void put_go_header(const struct pcln_encoder *e, const struct layout *l,
 
 static void put_part(const struct pcln_encoder *e, uint8_t *field,
                      struct part part) {
-  pcln_put32(field, part.len ? (uint32_t)part.off : 0, e->swap);
-  pcln_put32(field + 4, (uint32_t)part.len, e->swap);
+  pcln_store32(field, part.len ? (uint32_t)part.off : 0, e->swap);
+  pcln_store32(field + 4, (uint32_t)part.len, e->swap);
 }
 
 static uint32_t module_flags(const struct pcln_encoder *e) {
@@ -427,22 +427,22 @@ static void put_module_header(const struct pcln_encoder *e,
                               const struct layout *l, uint8_t *h) {
   const struct pcln_module *m = e->m;
   memcpy(h + PCLN_MOD_MAGIC, PCLN_MODULE_MAGIC, 8);
-  pcln_put16(h + PCLN_MOD_VERSION, PCLN_MODULE_VERSION, e->swap);
+  pcln_store16(h + PCLN_MOD_VERSION, PCLN_MODULE_VERSION, e->swap);
   h[PCLN_MOD_PTRSIZE] = m->ptr_size;
   h[PCLN_MOD_STACKMAP_BITS] = m->stackmap_bits;
-  pcln_put32(h + PCLN_MOD_FLAGS, module_flags(e), e->swap);
-  pcln_put64(h + PCLN_MOD_BLOB_LEN, l->len, e->swap);
-  pcln_put64(h + PCLN_MOD_HEADER_VA, e->o->header_va, e->swap);
-  pcln_put64(h + PCLN_MOD_TEXT_VA, e->text_va, e->swap);
-  pcln_put64(h + PCLN_MOD_TEXT_LEN, e->text_len, e->swap);
+  pcln_store32(h + PCLN_MOD_FLAGS, module_flags(e), e->swap);
+  pcln_store64(h + PCLN_MOD_BLOB_LEN, l->len, e->swap);
+  pcln_store64(h + PCLN_MOD_HEADER_VA, e->o->header_va, e->swap);
+  pcln_store64(h + PCLN_MOD_TEXT_VA, e->text_va, e->swap);
+  pcln_store64(h + PCLN_MOD_TEXT_LEN, e->text_len, e->swap);
   put_part(e, h + PCLN_MOD_PCLNTAB, l->pclntab);
   put_part(e, h + PCLN_MOD_FUNCDATA, l->funcdata);
   put_part(e, h + PCLN_MOD_FINDFUNCTAB, l->findfunctab);
   put_part(e, h + PCLN_MOD_RULES, l->rules);
-  pcln_put32(h + PCLN_MOD_BUILD_ID_LEN, m->build_id_len, e->swap);
-  pcln_put16(h + PCLN_MOD_MACHINE, m->machine, e->swap);
-  pcln_put32(h + PCLN_MOD_CALLEES,
-             l->callees.len ? (uint32_t)l->callees.off : 0, e->swap);
+  pcln_store32(h + PCLN_MOD_BUILD_ID_LEN, m->build_id_len, e->swap);
+  pcln_store16(h + PCLN_MOD_MACHINE, m->machine, e->swap);
+  pcln_store32(h + PCLN_MOD_CALLEES,
+               l->callees.len ? (uint32_t)l->callees.off : 0, e->swap);
   memcpy(h + PCLN_MOD_BUILD_ID, m->build_id, m->build_id_len);
 }
 
@@ -453,9 +453,9 @@ static void put_rules(const struct pcln_encoder *e, uint8_t *out) {
     out[1] = r->fp;
     out[2] = r->ra;
     out[3] = r->reg;
-    pcln_put32(out + 4, (uint32_t)r->cfa_off, e->swap);
-    pcln_put32(out + 8, (uint32_t)r->fp_off, e->swap);
-    pcln_put32(out + 12, (uint32_t)r->ra_off, e->swap);
+    pcln_store32(out + 4, (uint32_t)r->cfa_off, e->swap);
+    pcln_store32(out + 8, (uint32_t)r->fp_off, e->swap);
+    pcln_store32(out + 12, (uint32_t)r->ra_off, e->swap);
   }
 }
 
@@ -478,7 +478,7 @@ static enum pcln_status put_blob(const struct pcln_encoder *e,
   memcpy(b + l->callees.off, e->callees.bytes, l->callees.len);
   put_findfunctab(e, b + l->findfunctab.off);
   put_rules(e, b + l->rules.off);
-  pcln_put32(b + PCLN_MOD_CHECKSUM, pcln_blob_checksum(b, l->len), e->swap);
+  pcln_store32(b + PCLN_MOD_CHECKSUM, pcln_blob_checksum(b, l->len), e->swap);
   *bytes = b;
   return PCLN_OK;
 }

@@ -63,19 +63,6 @@ struct pcln_encoder {
   size_t n_inlines, n_streams;
 };
 
-static inline void pcln_put16(uint8_t *p, uint16_t v, bool swap) {
-  v = swap ? __builtin_bswap16(v) : v;
-  memcpy(p, &v, sizeof v);
-}
-static inline void pcln_put32(uint8_t *p, uint32_t v, bool swap) {
-  v = swap ? __builtin_bswap32(v) : v;
-  memcpy(p, &v, sizeof v);
-}
-static inline void pcln_put64(uint8_t *p, uint64_t v, bool swap) {
-  v = swap ? __builtin_bswap64(v) : v;
-  memcpy(p, &v, sizeof v);
-}
-
 // Reports an error about `f` (may be null) and returns `status`.
 enum pcln_status pcln_encode_fault(const struct pcln_encoder *e,
                                    enum pcln_status status, const char *fault,

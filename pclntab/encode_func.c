@@ -266,9 +266,9 @@ static void put_values(const struct pcln_encoder *e,
     const int32_t v = value_at(&p, &more, sites[i].pc);
     uint8_t *field = tree + (size_t)sites[i].idx * PCLN_GO118_INLINE_SIZE + at;
     if (at == 0)
-      pcln_put16(field, (uint16_t)v, e->swap);
+      pcln_store16(field, (uint16_t)v, e->swap);
     else
-      pcln_put32(field, (uint32_t)v, e->swap);
+      pcln_store32(field, (uint32_t)v, e->swap);
   }
 }
 
@@ -291,8 +291,8 @@ static enum pcln_status put_tree_118(struct pcln_encoder *e,
     sites[i] = (struct site){.pc = in->parent_pc, .idx = i};
     r[2] = in->func_id;
     r[3] = 0;
-    pcln_put32(r + 12, pcln_encode_name(e, in->name), e->swap);
-    pcln_put32(r + 16, in->parent_pc, e->swap);
+    pcln_store32(r + 12, pcln_encode_name(e, in->name), e->swap);
+    pcln_store32(r + 16, in->parent_pc, e->swap);
   }
   qsort(sites, f->n_inlines, sizeof *sites, site_by_pc);
   // The file is numbered as in the encoded stream, not as in the model.
@@ -313,20 +313,20 @@ static void put_tree_120(struct pcln_encoder *e, const struct pcln_func_def *f,
   for (uint32_t i = 0; i < f->n_inlines; i++) {
     const struct pcln_inline_def *in = &f->inlines[i];
     uint8_t *r = tree + (size_t)i * PCLN_GO120_INLINE_SIZE;
-    pcln_put32(r, 0, false);
+    pcln_store32(r, 0, false);
     r[0] = in->func_id;
-    pcln_put32(r + 4, pcln_encode_name(e, in->name), e->swap);
-    pcln_put32(r + 8, in->parent_pc, e->swap);
-    pcln_put32(r + 12, (uint32_t)in->start_line, e->swap);
+    pcln_store32(r + 4, pcln_encode_name(e, in->name), e->swap);
+    pcln_store32(r + 8, in->parent_pc, e->swap);
+    pcln_store32(r + 12, (uint32_t)in->start_line, e->swap);
   }
 }
 
 // Writes 4 bytes if `wide`, else 2; returns the place behind them.
 static uint8_t *put_narrow(uint8_t *p, uint32_t v, bool wide, bool swap) {
   if (wide)
-    pcln_put32(p, v, swap);
+    pcln_store32(p, v, swap);
   else
-    pcln_put16(p, (uint16_t)v, swap);
+    pcln_store16(p, (uint16_t)v, swap);
   return p + (wide ? 4 : 2);
 }
 
@@ -345,11 +345,11 @@ static enum pcln_status add_callee(struct pcln_encoder *e,
                                "a function inlined here begins in a line above "
                                "16777215");
     uint8_t r[PCLN_CALLEE_SIZE];
-    pcln_put32(r, pcln_encode_name(e, in->name), e->swap);
-    pcln_put32(r + 4,
-               (uint32_t)in->start_line | (uint32_t)in->func_id
-                                              << PCLN_CALLEE_LINE_BITS,
-               e->swap);
+    pcln_store32(r, pcln_encode_name(e, in->name), e->swap);
+    pcln_store32(r + 4,
+                 (uint32_t)in->start_line | (uint32_t)in->func_id
+                                                << PCLN_CALLEE_LINE_BITS,
+                 e->swap);
     *c = (struct pcln_callee_cache){
         .name = in->name,
         .start_line = in->start_line,
@@ -427,9 +427,9 @@ static uint32_t put_checkpoints(const struct pcln_encoder *e, uint32_t stream,
   while (pcln_pairs_next(&p)) {
     if (n_pairs && n_pairs % CHECKPOINT_EVERY == 0) {
       uint8_t *r = out + (size_t)n++ * PCLN_CHECKPOINT_ENTRY;
-      pcln_put32(r, p.lo, e->swap);
-      pcln_put32(r + 4, byte_off, e->swap);
-      pcln_put32(r + 8, (uint32_t)before, e->swap);
+      pcln_store32(r, p.lo, e->swap);
+      pcln_store32(r + 4, byte_off, e->swap);
+      pcln_store32(r + 8, (uint32_t)before, e->swap);
     }
     n_pairs++;
     byte_off = (uint32_t)pcln_tell(&p.c);
@@ -494,14 +494,14 @@ static enum pcln_status add_checkpoints(struct pcln_encoder *e,
     if (!n)
       continue;
     uint8_t *head = bytes + 4 + (size_t)n_streams++ * PCLN_CHECKPOINT_STREAM;
-    pcln_put32(head, list[i].off, e->swap);
-    pcln_put32(head + 4, first, e->swap);
-    pcln_put32(head + 8, n, e->swap);
+    pcln_store32(head, list[i].off, e->swap);
+    pcln_store32(head + 4, first, e->swap);
+    pcln_store32(head + 8, n, e->swap);
     first += n;
   }
   if (!n_streams)
     return PCLN_OK;
-  pcln_put32(bytes, n_streams, e->swap);
+  pcln_store32(bytes, n_streams, e->swap);
   const size_t used = 4 + (size_t)n_streams * PCLN_CHECKPOINT_STREAM;
   const size_t len = (size_t)first * PCLN_CHECKPOINT_ENTRY;
   memmove(bytes + used, bytes + heads, len);
@@ -537,7 +537,7 @@ static enum pcln_status add_streams(struct pcln_encoder *e,
     uint32_t off;
     st = add_stream(e, f, s, i < HASHED_AHEAD ? pcdata[i] : hash_stream(e, s),
                     &off);
-    pcln_put32(x->pcdata + 4 * (size_t)i, off, e->swap);
+    pcln_store32(x->pcdata + 4 * (size_t)i, off, e->swap);
     if (off)
       x->n_pcdata = i + 1;
   }
@@ -568,10 +568,10 @@ static uint8_t *put_arrays(const struct pcln_encoder *e,
       continue;
     if (e->packed)
       funcdata |= 1u << i;
-    pcln_put32(out, x->funcdata[i], e->swap);
+    pcln_store32(out, x->funcdata[i], e->swap);
     out += 4;
   }
-  pcln_put32(rec + PCLN_GO_FUNC_NPCDATA, pcdata, e->swap);
+  pcln_store32(rec + PCLN_GO_FUNC_NPCDATA, pcdata, e->swap);
   tail[2] = (uint8_t)(funcdata >> 8);
   tail[3] = (uint8_t)funcdata;
   return out;
@@ -594,17 +594,18 @@ enum pcln_status pcln_encode_func(struct pcln_encoder *e,
   if (st != PCLN_OK)
     return st;
   const bool swap = e->swap;
-  pcln_put32(rec + PCLN_GO_FUNC_ENTRY_OFF, (uint32_t)(f->va - e->text_va),
-             swap);
-  pcln_put32(rec + PCLN_GO_FUNC_NAME_OFF, x.name, swap);
-  pcln_put32(rec + PCLN_GO_FUNC_ARGS, (uint32_t)f->args, swap);
-  pcln_put32(rec + PCLN_GO_FUNC_DEFERRETURN, f->deferreturn, swap);
-  pcln_put32(rec + PCLN_GO_FUNC_PCSP, x.pcsp, swap);
-  pcln_put32(rec + PCLN_GO_FUNC_PCFILE, x.pcfile, swap);
-  pcln_put32(rec + PCLN_GO_FUNC_PCLN, x.pcln, swap);
-  pcln_put32(rec + PCLN_GO_FUNC_CU_OFFSET, x.cu_off, swap);
+  pcln_store32(rec + PCLN_GO_FUNC_ENTRY_OFF, (uint32_t)(f->va - e->text_va),
+               swap);
+  pcln_store32(rec + PCLN_GO_FUNC_NAME_OFF, x.name, swap);
+  pcln_store32(rec + PCLN_GO_FUNC_ARGS, (uint32_t)f->args, swap);
+  pcln_store32(rec + PCLN_GO_FUNC_DEFERRETURN, f->deferreturn, swap);
+  pcln_store32(rec + PCLN_GO_FUNC_PCSP, x.pcsp, swap);
+  pcln_store32(rec + PCLN_GO_FUNC_PCFILE, x.pcfile, swap);
+  pcln_store32(rec + PCLN_GO_FUNC_PCLN, x.pcln, swap);
+  pcln_store32(rec + PCLN_GO_FUNC_CU_OFFSET, x.cu_off, swap);
   if (e->o->layout == PCLN_GO_120)
-    pcln_put32(rec + PCLN_GO120_FUNC_START_LINE, (uint32_t)f->start_line, swap);
+    pcln_store32(rec + PCLN_GO120_FUNC_START_LINE, (uint32_t)f->start_line,
+                 swap);
   uint8_t *tail = rec + e->func_size - 4;
   tail[0] = f->func_id;
   tail[1] = f->flags;
