@@ -30,13 +30,16 @@ layer() {
   pclntab/format.h | pclntab/status.[ch]) echo base ;;
   pclntab/pclntab.h | pclntab/bytes.h | pclntab/table.h | \
     pclntab/lookup*.[ch] | pclntab/pcvalue*.[ch] | pclntab/frameinfo.[ch] | \
-    pclntab/verify*.[ch] | pclntab/crc32c.[ch] | pclntab/cfi*.[ch])
+    pclntab/verify*.[ch] | pclntab/crc32c.[ch] | pclntab/cfi*.[ch] | \
+    pclntab/image*.[ch] | pclntab/locate*.[ch] | pclntab/scan*.[ch] | \
+    pclntab/buildinfo.[ch] | pclntab/go_*.[ch] | pclntab/stackmap*.[ch] | \
+    pclntab/reader*.[ch] | pclntab/elf_header.h)
     echo lookup ;;
   pclntab/module*.[ch] | pclntab/encode*.[ch] | pclntab/decode*.[ch] | \
     pclntab/pool.[ch] | pclntab/pairs.h | pclntab/parallel.[ch])
     echo model ;;
   pclntab/elf_plan.[ch] | pclntab/elf_slot.c | pclntab/elf_write.c | \
-    pclntab/link*.[ch])
+    pclntab/link*.[ch] | pclntab/check_*.[ch])
     echo link ;;
   pclntab/elf_*.[ch] | pclntab/src_*.[ch] | pclntab/dwarf_*.[ch] | \
     pclntab/sources.h)

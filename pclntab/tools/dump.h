@@ -21,8 +21,14 @@ enum dump_action {
   DUMP_ALL,
   DUMP_RULES,
   DUMP_STATS,
+  DUMP_MAPS,
+  DUMP_BUILDINFO,
   DUMP_LOOKUP,
   DUMP_VERIFY,
+  DUMP_SCAN,
+  DUMP_DISASM,
+  DUMP_DIFF,
+  DUMP_HTML,
   DUMP_HELP,
   DUMP_VERSION,
 };
@@ -30,7 +36,18 @@ enum dump_action {
 struct dump_options {
   enum dump_action action;
   const char *path;
-  const char *func; // name or glob; null: every function
+  const char *other_path; // of --diff: the file compared with `path`
+  const char *output;     // null: standard output
+  // Which functions; each may be null, and all that are given must agree.
+  const char *func;    // name or glob
+  const char *package; // glob
+  const char *file;    // glob: a function with code from such a file
+  bool has_range;      // functions that cover an address in lo <= va < hi
+  uint64_t lo, hi;
+  // What the file does not say, or says wrong.
+  bool has_text_start;
+  uint64_t text_start;
+  const char *magic; // version whose layout to take, e.g. "1.18"
   bool json;
   bool demangle;
   // Of the lookup; each means what it means to addr2line.
@@ -125,17 +142,21 @@ struct dump_file {
   size_t mapped_len;
   struct pcln_table table;
 };
-// Finds and opens the table of the file `path`. PCLN_NOT_FOUND: reported.
-PCLN_MUST_CHECK enum pcln_status dump_file_open(struct dump_file *f,
-                                                const char *path,
-                                                const struct pcln_sink *sink);
+// Finds and opens the table of the file `path`; `options` hold what the file
+// does not say (text start, magic). PCLN_NOT_FOUND: reported.
+PCLN_MUST_CHECK enum pcln_status
+dump_file_open(struct dump_file *f, const char *path,
+               const struct dump_options *options,
+               const struct pcln_sink *sink);
 void dump_file_close(struct dump_file *f);
+// The file's bytes at link-time address `va`, up to the end of what is stored
+// there; absent where the file has none (a sidecar and a bare table have none).
+struct pcln_span dump_code_at(const struct dump_file *f, uint64_t va);
 // What a Go binary tells of the table at address `va` outside of it.
 void dump_go_options(struct pcln_elf *elf, struct pcln_span table, uint64_t va,
                      struct pcln_open_options *out);
 
-// --- dump_records.c, dump_stats.c, dump_lookup.c: the actions
-// -----------------
+// --- The actions, a file each ------------------------------------------------
 
 struct dump {
   const struct dump_options *options;
@@ -150,10 +171,17 @@ PCLN_MUST_CHECK enum pcln_status dump_header(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_functions(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_rules(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_stats(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_maps(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_buildinfo(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_lookup(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_verify(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_scan(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_disasm(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_diff(struct dump *d);
+PCLN_MUST_CHECK enum pcln_status dump_html(struct dump *d);
 // What stands behind the last slash.
 const char *dump_basename(const char *path);
-// Whether the filter --func lets `name` pass.
-bool dump_selects(struct dump *d, const char *name);
+// Whether the filters let the function pass.
+bool dump_selects(struct dump *d, const struct pcln_func *f);
 
 #endif

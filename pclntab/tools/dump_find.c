@@ -144,7 +144,9 @@ static enum pcln_status open_any(struct dump_file *f,
 }
 
 enum pcln_status dump_file_open(struct dump_file *f, const char *path,
+                                const struct dump_options *options,
                                 const struct pcln_sink *sink) {
+  (void)options;
   *f = (struct dump_file){.path = path};
   const enum pcln_status status = open_any(f, sink);
   if (status == PCLN_NOT_FOUND)
@@ -162,4 +164,8 @@ void dump_file_close(struct dump_file *f) {
     munmap(f->mapped, f->mapped_len);
   free(f->sidecar);
   *f = (struct dump_file){0};
+}
+
+struct pcln_span dump_code_at(const struct dump_file *f, uint64_t va) {
+  return f->elf ? pcln_elf_at(f->elf, va) : (struct pcln_span){0};
 }

@@ -6,13 +6,20 @@
 // the list of functions is --funcs and that of inlined calls is --calls.
 #include "dump.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { // getopt's values of options without a letter
   OPT_JSON = 256,
   OPT_FUNC,
+  OPT_PACKAGE,
+  OPT_FILE,
+  OPT_ADDRESS,
+  OPT_TEXT_START,
+  OPT_MAGIC,
   OPT_RETURN,
   OPT_ACTION, // + enum dump_action
 };
@@ -29,12 +36,24 @@ static const struct option long_options[] = {
     ACTION("all", DUMP_ALL),
     ACTION("rules", DUMP_RULES),
     ACTION("stats", DUMP_STATS),
+    ACTION("maps", DUMP_MAPS),
+    ACTION("buildinfo", DUMP_BUILDINFO),
     ACTION("lookup", DUMP_LOOKUP),
     ACTION("verify", DUMP_VERIFY),
+    ACTION("scan", DUMP_SCAN),
+    {"disasm", optional_argument, NULL, OPT_ACTION + DUMP_DISASM},
+    ACTION("diff", DUMP_DIFF),
+    ACTION("html", DUMP_HTML),
     ACTION("help", DUMP_HELP),
     ACTION("version", DUMP_VERSION),
     {"json", no_argument, NULL, OPT_JSON},
     {"func", required_argument, NULL, OPT_FUNC},
+    {"package", required_argument, NULL, OPT_PACKAGE},
+    {"file", required_argument, NULL, OPT_FILE},
+    {"address", required_argument, NULL, OPT_ADDRESS},
+    {"text-start", required_argument, NULL, OPT_TEXT_START},
+    {"magic", required_argument, NULL, OPT_MAGIC},
+    {"output", required_argument, NULL, 'o'},
     {"return-addresses", no_argument, NULL, OPT_RETURN},
     {"exe", required_argument, NULL, 'e'},
     {"functions", no_argument, NULL, 'f'},
@@ -58,22 +77,36 @@ const char *dump_options_help(void) {
          "  --funcs               functions and the holes between them\n"
          "  --lines               file and line of every pc\n"
          "  --calls               inlined calls and where they stand\n"
+         "  --maps                stack maps, stack objects, arguments\n"
          "  --unwind              unwind rule of every pc\n"
          "  --streams             every pc-value stream, run by run\n"
          "  --all                 all of the above but --streams\n"
          "  --rules               the distinct unwind rules\n"
+         "  --buildinfo           Go version, modules and settings\n"
          "  --stats               bytes of each component, and coverage\n"
          "  --lookup              file and line of each ADDRESS, or of those on"
          " standard\n"
          "                        input; the action when ADDRESS or -e is given"
          "\n"
-         "  --verify              check the whole table\n"
+         "  --disasm[=GLOB]       machine code with lines, inlined calls, "
+         "rules,"
+         " live words\n"
+         "  --verify              check the table, also against code, DWARF and"
+         " CFI\n"
+         "  --diff                what changed from FILE to the next argument\n"
+         "  --scan                places that look like a table, with reasons\n"
+         "  --html                a report to explore in a browser\n"
          "  --help                this text\n"
          "  --version             version of this program\n"
          "\n"
          "Options:\n"
          "  --json                records as one JSON document\n"
+         "  -o, --output=FILE     write there, not to standard output\n"
          "  --func=GLOB           only functions whose name matches\n"
+         "  --package=GLOB        only functions of Go packages that match\n"
+         "  --file=GLOB           only functions with code from such a file\n"
+         "  --address=LO[,HI]     only functions that cover an address from LO"
+         " to before HI\n"
          "  -C, --demangle        show C++ names as in the source\n"
          "  -s, --basenames       show file names without their directories\n"
          "  -e, --exe=FILE        the file, as for addr2line\n"
@@ -82,6 +115,9 @@ const char *dump_options_help(void) {
          "  -p, --pretty-print    lookup: one line per call\n"
          "  -a, --addresses       lookup: also the address\n"
          "  --return-addresses    lookup: one byte before each address\n"
+         "  --text-start=ADDRESS  where Go's text begins, if nothing says it\n"
+         "  --magic=VERSION       read the table as one of Go VERSION (1.2,"
+         " 1.16, 1.18, 1.20)\n"
          "\n"
          "Exit status: 0 done and sound, 1 ran and found faults, 2 could not "
          "run.\n";
@@ -108,55 +144,104 @@ static const char *action_name(enum dump_action action) {
   return "";
 }
 
-// Takes an option that is no action. False: there is no such option.
-static bool take(struct dump_options *o, int c) {
+// A number as C writes it. False: `text` is none.
+static bool number(const char *text, const char **end, uint64_t *out) {
+  char *stop;
+  errno = 0;
+  *out = strtoull(text, &stop, 0);
+  *end = stop;
+  return stop != text && errno == 0 && *text != '-' && *text != '+';
+}
+
+// "LO" or "LO,HI".
+static bool take_range(struct dump_options *o, const char *text) {
+  const char *end;
+  o->has_range = number(text, &end, &o->lo);
+  o->hi = o->lo + 1;
+  if (o->has_range && *end == ',')
+    o->has_range = number(end + 1, &end, &o->hi);
+  return o->has_range && !*end && o->lo < o->hi;
+}
+
+enum take_result { TAKEN, TAKE_UNKNOWN, TAKE_BAD_VALUE };
+
+// Takes an option that is no action.
+static enum take_result take(struct dump_options *o, int c) {
+  const char *end = "";
   switch (c) {
   case OPT_JSON:
     o->json = true;
-    return true;
+    break;
   case OPT_FUNC:
     o->func = optarg;
-    return true;
+    break;
+  case OPT_PACKAGE:
+    o->package = optarg;
+    break;
+  case OPT_FILE:
+    o->file = optarg;
+    break;
+  case OPT_ADDRESS:
+    return take_range(o, optarg) ? TAKEN : TAKE_BAD_VALUE;
+  case OPT_TEXT_START:
+    o->has_text_start = number(optarg, &end, &o->text_start);
+    return o->has_text_start && !*end ? TAKEN : TAKE_BAD_VALUE;
+  case OPT_MAGIC:
+    o->magic = optarg;
+    break;
   case OPT_RETURN:
     o->return_addresses = true;
-    return true;
+    break;
+  case 'o':
+    o->output = optarg;
+    break;
   case 'e':
     o->path = optarg;
-    return true;
+    break;
   case 'f':
     o->functions = true;
-    return true;
+    break;
   case 'i':
     o->inlines = true;
-    return true;
+    break;
   case 'p':
     o->pretty = true;
-    return true;
+    break;
   case 's':
     o->basenames = true;
-    return true;
+    break;
   case 'C':
     o->demangle = true;
-    return true;
+    break;
   case 'a':
     o->addresses = true;
-    return true;
+    break;
   default:
-    return false;
+    return TAKE_UNKNOWN;
   }
+  return TAKEN;
 }
 
 // Whether every option that was given has a meaning with the action.
 static bool check_meaning(const struct dump_options *o, char *why,
                           size_t why_len) {
   const bool lookup = o->action == DUMP_LOOKUP;
-  const bool per_func = o->action >= DUMP_FUNCS && o->action <= DUMP_ALL;
+  const enum dump_action a = o->action;
+  const bool per_func = (a >= DUMP_FUNCS && a <= DUMP_ALL) || a == DUMP_MAPS ||
+                        a == DUMP_DISASM || a == DUMP_DIFF || a == DUMP_HTML;
   const bool names = per_func || lookup;
+  const bool reads = a != DUMP_SCAN;
   const struct {
     const char *option;
     bool given, allowed;
   } uses[] = {
       {"--func", o->func, per_func},
+      {"--package", o->package, per_func},
+      {"--file", o->file, per_func},
+      {"--address", o->has_range, per_func},
+      {"--text-start", o->has_text_start, reads},
+      {"--magic", o->magic, reads},
+      {"--json", o->json, a != DUMP_HTML},
       {"-C", o->demangle, names},
       {"-s", o->basenames, names},
       {"-f", o->functions, lookup && !o->json},
@@ -181,24 +266,32 @@ bool dump_options_parse(int argc, char *const *argv, struct dump_options *o,
   opterr = 0;
   optind = 0; // glibc: also forgets a scan before this one
   int c;
-  while ((c = getopt_long(argc, argv, ":e:fipsCa", long_options, NULL)) != -1) {
+  while ((c = getopt_long(argc, argv, ":o:e:fipsCa", long_options, NULL)) !=
+         -1) {
     if (c == ':')
       return complain_option(why, why_len, "no argument for ", argv);
     if (c < OPT_ACTION) {
-      if (!take(o, c))
+      const enum take_result taken = take(o, c);
+      if (taken == TAKE_UNKNOWN)
         return complain_option(why, why_len, "unknown option ", argv);
+      if (taken == TAKE_BAD_VALUE)
+        return complain(why, why_len, "not an address or a range: ", optarg);
       continue;
     }
     if (o->action != DUMP_NONE && (int)o->action != c - OPT_ACTION)
       return complain(why, why_len, "more than one action: --",
                       action_name((enum dump_action)(c - OPT_ACTION)));
     o->action = (enum dump_action)(c - OPT_ACTION);
+    if (o->action == DUMP_DISASM && optarg)
+      o->func = optarg;
   }
   if (o->action == DUMP_HELP || o->action == DUMP_VERSION)
     return true;
   const bool by_e = o->path;
   if (!by_e && optind < argc)
     o->path = argv[optind++];
+  if (o->action == DUMP_DIFF && optind < argc)
+    o->other_path = argv[optind++];
   o->addrs = argv + optind;
   o->n_addrs = argc - optind;
   if (o->action == DUMP_NONE && (by_e || o->n_addrs > 0))
@@ -207,5 +300,7 @@ bool dump_options_parse(int argc, char *const *argv, struct dump_options *o,
     return complain(why, why_len, "no action; --help lists them", "");
   if (!o->path)
     return complain(why, why_len, "no file", "");
+  if (o->action == DUMP_DIFF && !o->other_path)
+    return complain(why, why_len, "--diff needs two files", "");
   return check_meaning(o, why, why_len);
 }

@@ -10,7 +10,6 @@
 
 #include "table.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,16 +61,6 @@ static bool walk_next(struct walk *w, struct walk_row *row) {
 }
 
 // --- Helpers ----------------------------------------------------------------
-
-bool dump_selects(struct dump *d, const char *name) {
-  const char *glob = d->options->func;
-  if (!glob)
-    return true;
-  const char *shown = dump_name(d->names, name);
-  return strcmp(glob, name) == 0 || fnmatch(glob, name, 0) == 0 ||
-         (shown != name &&
-          (strcmp(glob, shown) == 0 || fnmatch(glob, shown, 0) == 0));
-}
 
 static const char *shown_file(const struct dump *d, const struct pcln_func *f,
                               int32_t file) {
@@ -474,7 +463,7 @@ enum pcln_status dump_functions(struct dump *d) {
       worst = worse(worst, fault(d, &f, "functab"));
       continue;
     }
-    if (f.hole ? !d->options->func : dump_selects(d, f.name))
+    if (dump_selects(d, &f))
       worst = worse(worst, one_function(d, &f));
   }
   return worst;

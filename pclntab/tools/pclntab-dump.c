@@ -28,34 +28,7 @@ static void print_report(void *ctx, const struct pcln_report *r) {
   fprintf(stderr, " [%s]\n", r->fault);
 }
 
-// The faults that --verify finds are its result: records, in both formats.
-static void record_fault(void *ctx, const struct pcln_report *r) {
-  struct dump_out *o = ctx;
-  dump_begin(o, "fault");
-  dump_str(o, "name", r->fault);
-  dump_str(o, "severity", severities[r->severity]);
-  if (r->func) {
-    dump_named_str(o, "func", r->func);
-    dump_named_hex(o, "func_offset", r->func_off);
-  }
-  if (r->region) {
-    dump_named_str(o, "region", r->region);
-    dump_named_hex(o, "region_offset", r->region_off);
-  }
-  dump_named_str(o, "text", r->text);
-  dump_end(o);
-}
-
 // --- Actions ----------------------------------------------------------------
-
-static enum pcln_status verify(struct dump *d) {
-  const struct pcln_sink sink = {record_fault, d->out};
-  const enum pcln_status status = pcln_verify(&d->file->table, &sink);
-  dump_begin(d->out, "verdict");
-  dump_str(d->out, "verdict", status == PCLN_OK ? "sound" : "faults");
-  dump_end(d->out);
-  return status;
-}
 
 static enum pcln_status all(struct dump *d) {
   const enum pcln_status status = dump_header(d);
@@ -77,7 +50,7 @@ static const struct action actions[] = {
     [DUMP_RULES] = {"rules", dump_rules},
     [DUMP_STATS] = {"stats", dump_stats},
     [DUMP_LOOKUP] = {"lookup", dump_lookup},
-    [DUMP_VERIFY] = {"verify", verify},
+    [DUMP_VERIFY] = {"verify", dump_verify},
 };
 
 // --- Main -------------------------------------------------------------------
@@ -123,7 +96,8 @@ int main(int argc, char **argv) {
   }
   const struct pcln_sink sink = {print_report, (void *)(uintptr_t)options.path};
   struct dump_file file;
-  const enum pcln_status status = dump_file_open(&file, options.path, &sink);
+  const enum pcln_status status =
+      dump_file_open(&file, options.path, &options, &sink);
   if (status != PCLN_OK)
     return status == PCLN_CORRUPT ? EXIT_FAULTS : EXIT_NOT_RUN;
   const int result = run(&options, &file, &sink);
