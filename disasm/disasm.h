@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Machine code held against a table: decoding, listing, checking.
+//
+// An instruction is decoded into a neutral form: what it does to control flow,
+// to the stack pointer, to the frame pointer and to the return address. That is
+// all that frames are made of, so checker and listing know no architecture;
+// each architecture has one file, insn_*.c, from capstone to this form.
+//
+// Bytes come from the caller, who knows the file. Addresses are link-time
+// addresses, as after pcln_open().
+#ifndef PCLNTAB_DISASM_H
+#define PCLNTAB_DISASM_H
+
+#include "pclntab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// --- One instruction --------------------------------------------------------
+
+enum pcdis_flow {
+  PCDIS_NEXT,   // goes on behind itself
+  PCDIS_CALL,   // comes back behind itself
+  PCDIS_JUMP,   // goes to the target alone
+  PCDIS_BRANCH, // to the target or behind itself
+  PCDIS_RETURN,
+  PCDIS_STOP, // no way on: ud2, hlt, brk
+};
+
+// What a register holds after the instruction, or where one is stored.
+enum pcdis_place_kind {
+  PCDIS_SAME,    // register: unchanged. Store: none
+  PCDIS_SP,      // the old stack pointer + off
+  PCDIS_FP,      // the old frame pointer + off
+  PCDIS_SP_WORD, // the word in memory at the old stack pointer + off
+  PCDIS_FP_WORD, // the word in memory at the old frame pointer + off
+  PCDIS_ALIGNED, // the old stack pointer, rounded down to a multiple of off
+  PCDIS_OTHER,   // anything else
+};
+struct pcdis_place {
+  uint8_t kind; // enum pcdis_place_kind
+  int32_t off;  // bytes
+};
+
+enum { PCDIS_TEXT_MAX = 160 };
+struct pcdis_insn {
+  uint64_t va;
+  uint32_t len;    // bytes
+  uint8_t flow;    // enum pcdis_flow
+  bool indirect;   // call, jump: the target is not in the instruction
+  bool padding;    // does nothing, or traps: what stands between functions
+  uint64_t target; // of a direct call, jump or branch
+  // New values. SP and FP are those of unwind rules (format.h); `ra` is the
+  // link register, PCDIS_SAME where the machine pushes return addresses.
+  struct pcdis_place sp, fp, ra;
+  // Where the old frame pointer and link register are stored: PCDIS_SAME, SP
+  // or FP (memory at the old register's value + off).
+  struct pcdis_place fp_store, ra_store;
+  char text[PCDIS_TEXT_MAX]; // in the assembler's syntax; "" unless asked for
+};
+
+// --- Decoders ---------------------------------------------------------------
+
+struct pcdis; // one decoder: capstone's state for one architecture
+
+// A decoder for the ELF machine `machine` (EM_X86_64, EM_AARCH64) and byte
+// order. PCLN_UNSUPPORTED: no decoder for it. PCLN_NO_MEMORY. Close it with
+// pcdis_close(). One thread at a time.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcdis_open(uint16_t machine, bool big_endian, struct pcdis **out);
+PCLN_API void pcdis_close(struct pcdis *d);
+
+// Decodes the instruction at `bytes`, which stands at address `va`. PCLN_OK:
+// *out is filled. PCLN_CORRUPT: these bytes are no instruction (not reported).
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcdis_decode(struct pcdis *d, const uint8_t *bytes, size_t len, uint64_t va,
+             bool want_text, struct pcdis_insn *out);
+
+// --- A program's code -------------------------------------------------------
+
+// The bytes at link-time address `va`, up to the end of what is stored without
+// a gap; absent where the file has none.
+struct pcdis_code {
+  struct pcln_span (*at)(void *ctx, uint64_t va);
+  void *ctx;
+  uint16_t machine; // ELF e_machine, whatever the file's format
+  bool big_endian;
+};
+
+// Holds every function of `t` against the code: see docs/messages.md, names
+// that begin with "code-". PCLN_OK: nothing found. PCLN_CORRUPT: findings were
+// reported to the sink. PCLN_UNSUPPORTED: no decoder for the machine, reported.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcdis_check(const struct pcln_table *t, const struct pcdis_code *code,
+            const struct pcln_sink *sink);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
