@@ -260,6 +260,8 @@ enum pcln_status pcln_open(struct pcln_table *t, const void *bytes, size_t len,
     n.funcdata = o->funcdata;
     n.funcdata_va = o->funcdata_va;
     n.go_minor = o->go_minor;
+    n.machine = o->machine;
+    n.rodata = o->rodata;
     n.findfunctab = o->findfunctab;
   }
   status = open_fixed(&n, sink);

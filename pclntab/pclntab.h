@@ -55,11 +55,12 @@ struct pcln_table {
   uint64_t header_va; // ours: link-time address of the blob; 0 in a sidecar
   uint32_t flags;     // ours: PCLN_MODF_*
   uint8_t stackmap_bits;
-  uint16_t machine; // ours: ELF e_machine
+  uint16_t machine; // ELF e_machine; 0: unknown
   struct pcln_span blob, pclntab;
   struct pcln_span names, cutab, files, pctab, functab; // functab with records
   struct pcln_span funcdata, findfunctab, rules;        // may be absent
   struct pcln_span callees; // ours: inline trees are compact; else absent
+  struct pcln_span rodata;  // as given to pcln_open()
   uint64_t funcdata_va; // before go1.18: link-time address of funcdata.ptr[0]
   unsigned go_minor;    // as given to pcln_open()
   struct pcln_span build_id;
@@ -71,7 +72,11 @@ struct pcln_open_options {
   struct pcln_span funcdata; // "gofunc" area; absent: nothing is inlined
   uint64_t funcdata_va; // its link-time address; tables before go1.18 need it
   struct pcln_span findfunctab; // absent: functab is searched binarily
-  unsigned go_minor; // n of go1.n, where known: inlined calls of go1.2 to 1.12
+  unsigned go_minor; // n of go1.n, where known: what the numbers of PCDATA,
+                     // FUNCDATA and funcID mean, and inlined calls to go1.15
+  uint16_t machine;  // ELF e_machine, where known: where maps lie in frames
+  // The bytes at moduledata's "rodata" (go1.18 on): masks of stack objects.
+  struct pcln_span rodata;
 };
 
 // Opens the table in `bytes`: reads the headers, checks that every part lies

@@ -185,12 +185,13 @@ static inline uint32_t pcln_funcdata_inltree(const struct pcln_table *t) {
 }
 
 // The size of a return address that a call pushes. A bare Go table does not
-// name its machine; there a quantum of 1 means 386 or amd64 (wasm has no pcs).
+// name its machine; there, unless the caller did, a quantum of 1 means 386 or
+// amd64 (wasm has no pcs).
 static inline int32_t pcln_pushed_ra(const struct pcln_table *t) {
   enum { MACHINE_386 = 3, MACHINE_X86_64 = 62 };
-  const bool x86 =
-      t->ours ? t->machine == MACHINE_386 || t->machine == MACHINE_X86_64
-              : t->quantum == 1;
+  const bool x86 = t->ours || t->machine ? t->machine == MACHINE_386 ||
+                                               t->machine == MACHINE_X86_64
+                                         : t->quantum == 1;
   return x86 ? t->ptr_size : 0;
 }
 
