@@ -162,6 +162,40 @@ pcln_funcdata(const struct pcln_table *t, const struct pcln_func *f,
 PCLN_API const char *pcln_file_name(const struct pcln_table *t,
                                     const struct pcln_func *f, int32_t file);
 
+// Walks the positions of a function: the streams of files, lines and inlined
+// calls side by side, each decoded once. This is the way to read all of a
+// table, at some ten nanoseconds a row, where a lookup for each pc would decode
+// each stream from its start again.
+struct pcln_row {
+  uint32_t lo, hi; // holds for lo <= pc - entry < hi; hi is the next row's lo
+  int32_t file;    // for pcln_file_name(); -1: none
+  int32_t line;    // -1: none
+  int32_t inl;     // the innermost inlined call; -1: none
+};
+struct pcln_rows { // the caller's; nothing in it is for the caller but `status`
+  struct pcln_row_stream {
+    const uint8_t *pos, *end; // null: nothing more to decode
+    uint32_t next;            // in quanta: where the run decoded last ends
+    int32_t value;            // of that run
+  } file, line, inl;
+  uint32_t at,
+      end; // in quanta from the entry: the next row, the function's end
+  uint32_t end_off; // in bytes
+  uint32_t held;    // in quanta: up to here `file` and `inl` stay as they are
+  uint8_t quantum;
+  enum pcln_status status;
+};
+// The function's rows from its entry to its end. A hole and a function without
+// positions have one row, of -1s, and an empty function none.
+PCLN_API void pcln_rows_begin(const struct pcln_table *t,
+                              const struct pcln_func *f, struct pcln_rows *it);
+// The next up to `n` rows, without a gap between them; their number. 0: the
+// end, or it->status says what is wrong. A stream that turns out malformed says
+// -1 from there on, so rows come up to the function's end all the same.
+// Several at once save the cost of a call for each; n = 64 is plenty.
+PCLN_API size_t pcln_rows_next(struct pcln_rows *it, struct pcln_row *rows,
+                               size_t n);
+
 // One logical frame: a function, or a call that was inlined into it.
 struct pcln_frame {
   const char *func;   // linkage name

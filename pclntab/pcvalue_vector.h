@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Private to pcvalue.c: its decoder, and passing many pairs of a stream at once
-// where the machine has vectors (x86's SSE2; elsewhere nothing is passed).
+// Private to pcvalue.c: passing many pairs of a stream at once where the machine
+// has vectors (x86's SSE2; elsewhere nothing is passed).
 //
 // Which varints are longer than one byte cannot be predicted, so in a long
 // stream a loop over pairs spends most of its time on mispredicted branches.
@@ -12,19 +12,7 @@
 #ifndef PCLNTAB_PCVALUE_VECTOR_H
 #define PCLNTAB_PCVALUE_VECTOR_H
 
-#include "table.h"
-
-// The decoder between two pairs.
-struct decoder {
-  const uint8_t *pos, *end;
-  uint32_t pc; // in quanta from the function's entry: where the next run begins
-  int32_t value; // of the run before
-  bool first;    // the next pair is the first
-};
-
-static inline int32_t add_wrapping(int32_t a, uint32_t b) {
-  return (int32_t)((uint32_t)a + b);
-}
+#include "pcvalue_step.h"
 
 enum skip {
   SKIPPED,

@@ -4,61 +4,14 @@
 // rules, streams. Each record is independent of the one before it, with
 // absolute addresses, so that grep and diff are of use.
 //
-// Positions are three streams (file, line, inline index) that are walked side
-// by side once; nothing is looked up by pc, so the cost is that of decoding.
+// Positions are read by pcln_rows_next(), which decodes each stream once;
+// nothing is looked up by pc.
 #include "dump.h"
 
 #include "table.h"
 
 #include <stdio.h>
 #include <string.h>
-
-// --- Several streams side by side -------------------------------------------
-
-enum { WALK_MAX = 3 };
-struct walk {
-  struct pcln_run_iter it[WALK_MAX];
-  struct pcln_run run[WALK_MAX];
-  bool live[WALK_MAX];
-  unsigned n;
-  uint32_t pos, end; // bytes from the function's entry
-};
-
-struct walk_row { // the values hold for lo <= pc - entry < hi
-  uint32_t lo, hi;
-  int32_t value[WALK_MAX];
-};
-
-static void walk_begin(struct walk *w, const struct pcln_table *t,
-                       const struct pcln_func *f, const uint32_t *streams,
-                       unsigned n) {
-  w->n = n;
-  w->pos = 0;
-  w->end = (uint32_t)(f->end - f->entry);
-  for (unsigned i = 0; i < n; i++) {
-    pcln_runs_begin(t, streams[i], &w->it[i]);
-    w->run[i] = (struct pcln_run){0, 0, -1};
-    w->live[i] = streams[i] != 0;
-  }
-}
-
-// The next row in which no value changes. A stream that is absent or has ended
-// says -1.
-static bool walk_next(struct walk *w, struct walk_row *row) {
-  if (w->pos >= w->end)
-    return false;
-  row->lo = w->pos;
-  row->hi = w->end;
-  for (unsigned i = 0; i < w->n; i++) {
-    while (w->live[i] && w->run[i].hi <= w->pos)
-      w->live[i] = pcln_runs_next(&w->it[i], &w->run[i]);
-    row->value[i] = w->live[i] ? w->run[i].value : -1;
-    if (w->live[i] && w->run[i].hi < row->hi)
-      row->hi = w->run[i].hi;
-  }
-  w->pos = row->hi;
-  return true;
-}
 
 // --- Helpers ----------------------------------------------------------------
 
@@ -85,14 +38,6 @@ static enum pcln_status fault(const struct dump *d, const struct pcln_func *f,
                .region = region,
                .text = "cannot be decoded; --verify says what is wrong"});
   return PCLN_CORRUPT;
-}
-
-static enum pcln_status walk_status(const struct dump *d, const struct walk *w,
-                                    const struct pcln_func *f) {
-  for (unsigned i = 0; i < w->n; i++)
-    if (w->it[i].status != PCLN_OK)
-      return fault(d, f, "pctab");
-  return PCLN_OK;
 }
 
 static enum pcln_status worse(enum pcln_status a, enum pcln_status b) {
@@ -189,29 +134,33 @@ static void func_record(struct dump *d, const struct pcln_func *f) {
   dump_end(o);
 }
 
+static void line_record(struct dump *d, const struct pcln_func *f,
+                        const struct pcln_row *row, const char *file) {
+  dump_begin(d->out, "line");
+  dump_hex(d->out, "lo", f->entry + row->lo);
+  dump_hex(d->out, "hi", f->entry + row->hi);
+  dump_position(d->out, file, row->line > 0 ? row->line : 0);
+  if (row->inl >= 0)
+    dump_named_num(d->out, "call", row->inl);
+  dump_end(d->out);
+}
+
 static enum pcln_status func_lines(struct dump *d, const struct pcln_func *f) {
-  const struct pcln_table *t = &d->file->table;
-  const uint32_t streams[] = {f->pcfile, f->pcln,
-                              pcln_pcdata_stream(t, f, PCLN_PCDATA_INLTREE)};
-  struct walk w;
-  walk_begin(&w, t, f, streams, 3);
+  struct pcln_row rows[64];
+  struct pcln_rows it;
   int32_t last = -1;
   const char *file = NULL;
-  for (struct walk_row row; walk_next(&w, &row);) {
-    if (row.value[0] < 0 && row.value[1] < 0)
-      continue;
-    if (row.value[0] != last)
-      file = shown_file(d, f, row.value[0]);
-    last = row.value[0];
-    dump_begin(d->out, "line");
-    dump_hex(d->out, "lo", f->entry + row.lo);
-    dump_hex(d->out, "hi", f->entry + row.hi);
-    dump_position(d->out, file, row.value[1] > 0 ? row.value[1] : 0);
-    if (row.value[2] >= 0)
-      dump_named_num(d->out, "call", row.value[2]);
-    dump_end(d->out);
-  }
-  return walk_status(d, &w, f);
+  pcln_rows_begin(&d->file->table, f, &it);
+  for (size_t n; (n = pcln_rows_next(&it, rows, 64)) > 0;)
+    for (size_t i = 0; i < n; i++) {
+      if (rows[i].file < 0 && rows[i].line < 0)
+        continue;
+      if (rows[i].file != last)
+        file = shown_file(d, f, rows[i].file);
+      last = rows[i].file;
+      line_record(d, f, &rows[i], file);
+    }
+  return it.status == PCLN_OK ? PCLN_OK : fault(d, f, "pctab");
 }
 
 // --- Inlined calls ----------------------------------------------------------
@@ -269,18 +218,19 @@ static enum pcln_status func_calls(struct dump *d, const struct pcln_func *f) {
   if (!stream || !t->funcdata.ptr)
     return PCLN_OK; // nothing inlined, or no tree to name it
   const enum pcln_status status = call_records(d, f, stream);
-  struct walk w;
-  walk_begin(&w, t, f, &stream, 1);
-  for (struct walk_row row; walk_next(&w, &row);) {
-    if (row.value[0] < 0)
-      continue;
+  struct pcln_run_iter it;
+  pcln_runs_begin(t, stream, &it);
+  for (struct pcln_run run; pcln_runs_next(&it, &run);) {
+    if (run.value < 0 || run.lo >= f->end - f->entry)
+      continue; // nothing inlined, or virtual pcs
+    const uint64_t hi = f->entry + run.hi;
     dump_begin(d->out, "body");
-    dump_hex(d->out, "lo", f->entry + row.lo);
-    dump_hex(d->out, "hi", f->entry + row.hi);
-    dump_named_num(d->out, "call", row.value[0]);
+    dump_hex(d->out, "lo", f->entry + run.lo);
+    dump_hex(d->out, "hi", hi < f->end ? hi : f->end);
+    dump_named_num(d->out, "call", run.value);
     dump_end(d->out);
   }
-  return worse(status, walk_status(d, &w, f));
+  return it.status == PCLN_OK ? status : worse(status, fault(d, f, "pctab"));
 }
 
 // --- Unwind rules -----------------------------------------------------------
