@@ -40,3 +40,7 @@ pclntab_compare_test(go_tables go_tables
 pclntab_compare_test(go_compat go_compat
   $<TARGET_FILE:pclntab-link> $<TARGET_FILE:pclntab-dump>
   $<TARGET_FILE:table_rows> ${PROJECT_BINARY_DIR}/compare/go_compat)
+
+# pclntab-dump on Go programs of all formats, processors and versions.
+pclntab_compare_test(go_corpus go_corpus $<TARGET_FILE:pclntab-dump>
+  ${PROJECT_BINARY_DIR}/compare/go_corpus)

@@ -4,11 +4,12 @@
 
 # pclntab_fuzz_test(<entry> SOURCES <files of pclntab/...> [LIBS <names...>])
 # builds tests/fuzz/fuzz_<entry>.c and the sources with clang's fuzzer and
-# sanitizers, and runs it for a few seconds from tests/fuzz/corpus/<entry>.
-# Not a target of CMake's compiler: only clang carries the fuzzer. A build with
+# sanitizers, and runs it for a few seconds from tests/fuzz/corpus/<entry>: a
+# number of inputs and not a time, so that every machine tries the same ones.
+# Look for new ones with build/release/fuzz/run_<entry> itself. Not a target of CMake's compiler: only clang carries the fuzzer. A build with
 # sanitizers has none of these tests, since these bring their own.
 find_program(PCLNTAB_CLANG clang-19 REQUIRED)
-set(PCLNTAB_FUZZ_SECONDS 8 CACHE STRING "How long each fuzz target runs")
+set(PCLNTAB_FUZZ_RUNS 50000 CACHE STRING "How many inputs each target tries")
 add_custom_target(fuzzers ALL)
 function(pclntab_fuzz_test entry)
   if(PCLNTAB_SANITIZE)
@@ -36,8 +37,8 @@ function(pclntab_fuzz_test entry)
   # New inputs go to the build folder, failing ones too.
   file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${entry})
   add_test(NAME fuzz/${entry}
-    COMMAND ${fuzzer} -max_total_time=${PCLNTAB_FUZZ_SECONDS} -timeout=10
-      -rss_limit_mb=2048 -seed=1 -print_final_stats=1
+    COMMAND ${fuzzer} -runs=${PCLNTAB_FUZZ_RUNS} -max_total_time=60 -timeout=20
+      -rss_limit_mb=2048 -seed=1 -print_final_stats=1 -verbosity=0
       -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/fuzz/
       ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${entry} ${seeds})
   set_tests_properties(fuzz/${entry} PROPERTIES LABELS fuzz
