@@ -50,7 +50,7 @@ struct pcln_ptrmap {
 };
 
 // One row.
-struct pcln_row {
+struct pcln_map_row {
   const uint8_t *bits; // null: there is no row
   uint32_t n_words;
   uint8_t shape; // private
@@ -84,15 +84,15 @@ pcln_ptrmap(const struct pcln_table *t, const struct pcln_func *f,
 // Row `idx`. PCLN_NOT_FOUND past the last one.
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcln_ptrmap_row(const struct pcln_ptrmap *map, uint32_t idx,
-                struct pcln_row *out);
+                struct pcln_map_row *out);
 
 // Walks the row's items in order; start with *next = 0. False: the end. An item
 // that would leave the row ends with it.
-PCLN_API bool pcln_row_next(const struct pcln_row *row, uint32_t *next,
-                            struct pcln_word *out);
+PCLN_API bool pcln_words_next(const struct pcln_map_row *row, uint32_t *next,
+                              struct pcln_word *out);
 // Whether a live pointer is in word `i`, or in the item that covers it. O(1) in
 // one-bit maps, O(i) in others.
-PCLN_API bool pcln_row_live(const struct pcln_row *row, uint32_t i);
+PCLN_API bool pcln_word_live(const struct pcln_map_row *row, uint32_t i);
 
 // --- Live words at a pc -----------------------------------------------------
 
@@ -100,8 +100,8 @@ struct pcln_stackmap {
   int32_t index;                // as stored; -1: nothing is said there
   uint32_t idx;                 // the row that holds: `index`, 0 for -1
   struct pcln_run range;        // the pcs for which it holds, from entry
-  struct pcln_row args;         // bits are null where there is no such map
-  struct pcln_row locals;       // or where it has no words
+  struct pcln_map_row args;     // bits are null where there is no such map
+  struct pcln_map_row locals;   // or where it has no words
   uint32_t conservative;        // pcln_ptrmap.conservative of the locals
   bool placed;                  // the next two are known
   int32_t args_off, locals_off; // CFA to the first word, in bytes
