@@ -6,6 +6,7 @@
 #define PCLNTAB_TOOLS_DUMP_H
 
 #include "elf_image.h"
+#include "image.h"
 #include "pclntab.h"
 
 // --- dump_options.c: the command line ---------------------------------------
@@ -135,11 +136,14 @@ const char *dump_name(struct dump_names *names, const char *name);
 
 struct dump_file {
   const char *path;
-  const char *where;    // e.g. "segment", "section .gopclntab", "sidecar"
-  struct pcln_elf *elf; // null: `path` is a bare table
-  char *sidecar;        // path of the file beside it that holds the table
-  uint8_t *mapped;      // a bare table or a sidecar
+  const char *where; // e.g. "segment", "section .gopclntab", "sidecar"
+  uint8_t *mapped;   // the whole file
   size_t mapped_len;
+  struct pcln_image image; // of `mapped`; format PCLN_FORMAT_NONE: a bare table
+  struct pcln_elf *elf;    // of an ELF file, for what only ELF has; else null
+  char *sidecar;           // path of the file beside it that holds the table
+  uint8_t *sidecar_mapped;
+  size_t sidecar_len;
   struct pcln_table table;
 };
 // Finds and opens the table of the file `path`; `options` hold what the file

@@ -50,11 +50,6 @@ static enum pcln_status map_file(const char *path, uint8_t **bytes,
   return status;
 }
 
-static enum pcln_status open_mapped(struct dump_file *f,
-                                    const struct pcln_sink *sink) {
-  return pcln_open(&f->table, f->mapped, f->mapped_len, NULL, sink);
-}
-
 // Our own tables: a loaded segment begins with the module header.
 static enum pcln_status find_segment(struct dump_file *f,
                                      const struct pcln_sink *sink) {
@@ -100,10 +95,11 @@ static enum pcln_status find_sidecar(struct dump_file *f,
   if (!f->sidecar)
     return PCLN_NO_MEMORY;
   snprintf(f->sidecar, len, "%s.pclntab", f->path);
-  if (map_file(f->sidecar, &f->mapped, &f->mapped_len) != PCLN_OK)
+  if (map_file(f->sidecar, &f->sidecar_mapped, &f->sidecar_len) != PCLN_OK)
     return PCLN_NOT_FOUND;
   f->where = "sidecar";
-  const enum pcln_status status = open_mapped(f, sink);
+  const enum pcln_status status =
+      pcln_open(&f->table, f->sidecar_mapped, f->sidecar_len, NULL, sink);
   const struct pcln_span *a = &f->table.build_id, *b = &f->elf->build_id;
   if (status == PCLN_OK &&
       (a->len != b->len || (a->len && memcmp(a->ptr, b->ptr, a->len) != 0))) {
@@ -133,13 +129,17 @@ static enum pcln_status open_any(struct dump_file *f,
     say(f, sink, "file-unreadable", "the file cannot be read");
     return status;
   }
-  if (f->mapped_len < 4 || memcmp(f->mapped, "\177ELF", 4) != 0) {
+  const struct pcln_source source =
+      pcln_source_memory(f->mapped, f->mapped_len);
+  status = pcln_image_open(&f->image, &source, NULL, sink);
+  if (status == PCLN_UNSUPPORTED) {
     f->where = "file";
-    return f->mapped ? open_mapped(f, sink) : PCLN_NOT_FOUND;
+    return f->mapped
+               ? pcln_open(&f->table, f->mapped, f->mapped_len, NULL, sink)
+               : PCLN_NOT_FOUND;
   }
-  munmap(f->mapped, f->mapped_len);
-  f->mapped = NULL;
-  status = pcln_elf_open(f->path, sink, &f->elf);
+  if (status == PCLN_OK)
+    status = pcln_elf_open(f->path, sink, &f->elf);
   return status == PCLN_OK ? find_in_elf(f, sink) : status;
 }
 
@@ -162,10 +162,12 @@ void dump_file_close(struct dump_file *f) {
   pcln_elf_close(f->elf);
   if (f->mapped)
     munmap(f->mapped, f->mapped_len);
+  if (f->sidecar_mapped)
+    munmap(f->sidecar_mapped, f->sidecar_len);
   free(f->sidecar);
   *f = (struct dump_file){0};
 }
 
 struct pcln_span dump_code_at(const struct dump_file *f, uint64_t va) {
-  return f->elf ? pcln_elf_at(f->elf, va) : (struct pcln_span){0};
+  return pcln_image_at(&f->image, va);
 }
