@@ -52,18 +52,20 @@ struct pcdis_insn {
   bool indirect;   // call, jump: the target is not in the instruction
   bool padding;    // does nothing, or traps: what stands between functions
   uint64_t target; // of a direct call, jump or branch
-  // New values. SP and FP are those of unwind rules (format.h); `ra` is the
-  // link register, PCDIS_SAME where the machine pushes return addresses.
+  uint64_t refers; // the address that an operand names by its distance; 0: none
+  // New values; of a call, those it comes back with. SP and FP are those of
+  // unwind rules (format.h); `ra` is the link register, PCDIS_SAME where the
+  // machine pushes return addresses. PCDIS_OTHER is also said in doubt.
   struct pcdis_place sp, fp, ra;
   // Where the old frame pointer and link register are stored: PCDIS_SAME, SP
-  // or FP (memory at the old register's value + off).
+  // or FP (memory at the old register's value + off). A push is a store.
   struct pcdis_place fp_store, ra_store;
   char text[PCDIS_TEXT_MAX]; // in the assembler's syntax; "" unless asked for
 };
 
 // --- Decoders ---------------------------------------------------------------
 
-struct pcdis; // one decoder: capstone's state for one architecture
+struct pcdis; // one decoder, for one architecture
 
 // A decoder for the ELF machine `machine` (EM_X86_64, EM_AARCH64) and byte
 // order. PCLN_UNSUPPORTED: no decoder for it. PCLN_NO_MEMORY. Close it with
