@@ -91,12 +91,50 @@ struct pcdis_code {
   bool big_endian;
 };
 
+// What keeps an instruction or a call from being proven, without being a fault;
+// each is counted, so that a verdict shows what it stands on.
+#define PCDIS_EXCUSE_LIST(X)                                                   \
+  X(PCDIS_EXCUSE_NO_RULE, "no-rule", "the table gives no rule")                \
+  X(PCDIS_EXCUSE_DEREF, "deref", "the rule reads the frame's end from memory") \
+  X(PCDIS_EXCUSE_SEEDED, "seeded", "reached by no path that can be followed")  \
+  X(PCDIS_EXCUSE_LOST, "lost", "the code's own effect cannot be followed")     \
+  X(PCDIS_EXCUSE_DATA, "data", "bytes in the text that are no instruction")    \
+  X(PCDIS_EXCUSE_PART, "part", "a part of a function, entered with a frame")   \
+  X(PCDIS_EXCUSE_NORETURN, "noreturn", "a call that may never come back")      \
+  X(PCDIS_EXCUSE_MERGE, "merge", "a path that another path contradicts")       \
+  X(PCDIS_EXCUSE_SP_WRITE, "sp-write", "assembly that moves its own stack")    \
+  X(PCDIS_EXCUSE_SIGNAL, "signal", "a signal trampoline")                      \
+  X(PCDIS_EXCUSE_LEAF_CALL, "leaf-call", "a call that cannot collect")
+
+#define PCDIS_EXCUSE_ENUM(name, word, text) name,
+enum pcdis_excuse { PCDIS_EXCUSE_LIST(PCDIS_EXCUSE_ENUM) PCDIS_N_EXCUSES };
+#undef PCDIS_EXCUSE_ENUM
+// The stable word for an excuse, and a sentence on it; constant strings.
+PCLN_API const char *pcdis_excuse_word(enum pcdis_excuse e);
+PCLN_API const char *pcdis_excuse_text(enum pcdis_excuse e);
+
+// How much was really proven. An instruction is proven if the rule at it
+// follows from the code between it and the function's entry; it is held if it
+// only follows from the rule of an instruction before it.
+struct pcdis_check_stats {
+  uint64_t funcs, funcs_full, funcs_part, funcs_none; // all, some, no proven
+  uint64_t insns, insns_proven, insns_held;
+  uint64_t rows;  // rows of all streams that begin on an instruction
+  uint64_t calls; // in functions with pointer maps
+  uint64_t calls_mapped;
+  uint64_t findings;
+  uint64_t excused[PCDIS_N_EXCUSES]; // instructions, calls or functions
+};
+
 // Holds every function of `t` against the code: see docs/messages.md, names
-// that begin with "code-". PCLN_OK: nothing found. PCLN_CORRUPT: findings were
-// reported to the sink. PCLN_UNSUPPORTED: no decoder for the machine, reported.
+// that begin with "code-". `t` is one that pcln_verify() found sound, or else
+// findings may be missing. `stats` may be null, and is filled whatever is
+// returned. PCLN_OK: nothing found. PCLN_CORRUPT: findings were reported to the
+// sink. PCLN_UNSUPPORTED: no decoder for the machine, reported. PCLN_NO_MEMORY.
+// Allocates in proportion to the longest function. Any thread.
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcdis_check(const struct pcln_table *t, const struct pcdis_code *code,
-            const struct pcln_sink *sink);
+            struct pcdis_check_stats *stats, const struct pcln_sink *sink);
 
 #ifdef __cplusplus
 }
