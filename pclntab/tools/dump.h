@@ -183,6 +183,13 @@ PCLN_MUST_CHECK enum pcln_status dump_scan(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_disasm(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_diff(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_html(struct dump *d);
+// An unwind rule in words: where the CFA is, and where a register is saved that
+// is else `same`. In `buf`, where 40 bytes are enough, or a constant.
+const char *dump_cfa_text(char *buf, size_t len, const struct pcln_rule *r);
+const char *dump_save_text(char *buf, size_t len, uint8_t kind, int32_t off,
+                           const char *same);
+// Bytes of a stream with its terminator; 0 if it is absent.
+uint64_t dump_stream_bytes(const struct pcln_table *t, uint32_t stream);
 // What stands behind the last slash.
 const char *dump_basename(const char *path);
 // Whether the filters let the function pass.

@@ -253,7 +253,7 @@ static const char *add_words(char *buf, size_t len, const struct pcln_rule *r) {
   return buf;
 }
 
-static const char *cfa_text(char *buf, size_t len, const struct pcln_rule *r) {
+const char *dump_cfa_text(char *buf, size_t len, const struct pcln_rule *r) {
   char reg[16];
   switch (r->cfa) {
   case PCLN_CFA_NONE:
@@ -277,8 +277,8 @@ static const char *cfa_text(char *buf, size_t len, const struct pcln_rule *r) {
   }
 }
 
-static const char *save_text(char *buf, size_t len, uint8_t kind, int32_t off,
-                             const char *same) {
+const char *dump_save_text(char *buf, size_t len, uint8_t kind, int32_t off,
+                           const char *same) {
   switch (kind) {
   case PCLN_SAVE_SAME:
     return same;
@@ -297,11 +297,13 @@ static const char *save_text(char *buf, size_t len, uint8_t kind, int32_t off,
 
 static void rule_fields(struct dump_out *o, const struct pcln_rule *r) {
   char buf[40];
-  dump_named_str(o, "cfa", cfa_text(buf, sizeof buf, r));
+  dump_named_str(o, "cfa", dump_cfa_text(buf, sizeof buf, r));
   if (r->cfa == PCLN_CFA_NONE)
     return;
-  dump_named_str(o, "fp", save_text(buf, sizeof buf, r->fp, r->fp_off, "same"));
-  dump_named_str(o, "ra", save_text(buf, sizeof buf, r->ra, r->ra_off, "lr"));
+  dump_named_str(o, "fp",
+                 dump_save_text(buf, sizeof buf, r->fp, r->fp_off, "same"));
+  dump_named_str(o, "ra",
+                 dump_save_text(buf, sizeof buf, r->ra, r->ra_off, "lr"));
   if (r->reg & PCLN_RULE_SIGNAL)
     dump_named_bool(o, "signal", true);
 }

@@ -114,7 +114,7 @@ static int by_stream(const void *a, const void *b) {
   return (x->kind > y->kind) - (x->kind < y->kind);
 }
 
-static uint64_t stream_bytes(const struct pcln_table *t, uint32_t stream) {
+uint64_t dump_stream_bytes(const struct pcln_table *t, uint32_t stream) {
   struct pcln_run_iter it;
   struct pcln_run run;
   pcln_runs_begin(t, stream, &it);
@@ -136,7 +136,7 @@ static void stream_records(struct dump *d, struct uses *u) {
     if (i > 0 && use->stream == use[-1].stream)
       continue;
     kinds[use->kind].distinct++;
-    kinds[use->kind].bytes += stream_bytes(&d->file->table, use->stream);
+    kinds[use->kind].bytes += dump_stream_bytes(&d->file->table, use->stream);
   }
   static const char *const names[] = {"pcsp", "pcfile", "pcln"};
   for (uint32_t k = 0; k < MAX_KINDS; k++) {
