@@ -66,7 +66,8 @@ struct pcln_table {
   struct pcln_span build_id;
 };
 
-// What a bare Go table cannot say of itself. All fields may be 0.
+// What a bare Go table cannot say of itself, or says wrong. All fields may be
+// 0.
 struct pcln_open_options {
   uint64_t text_start; // 0: from the header (may be 0 there in a PIE, or 1.26)
   struct pcln_span funcdata; // "gofunc" area; absent: nothing is inlined
@@ -77,12 +78,25 @@ struct pcln_open_options {
   uint16_t machine;  // ELF e_machine, where known: where maps lie in frames
   // The bytes at moduledata's "rodata" (go1.18 on): masks of stack objects.
   struct pcln_span rodata;
+  // The header's magic is not believed: the layout is `layout`. Where the magic
+  // is none at all, the byte order is the one in which the header makes sense.
+  bool force_layout;
+  enum pcln_layout layout;
 };
+
+// The layout of a Go release's tables, by its version: "1.21", "go1.16.3",
+// "1.2rc1". False: no version of Go from 1.2 on. *minor, if not null, is the
+// number behind the first dot.
+PCLN_API bool pcln_layout_of_version(const char *version,
+                                     enum pcln_layout *layout, unsigned *minor);
+// "go1.2", "go1.16", "go1.18" or "go1.20": the first release with it.
+PCLN_API const char *pcln_layout_name(enum pcln_layout layout);
 
 // Opens the table in `bytes`: reads the headers, checks that every part lies
 // inside and that functab has room. O(1) but for the checks of a sound header.
 // `options` and `sink` may be null. PCLN_OK: *t is filled. PCLN_NOT_FOUND: no
-// known magic. PCLN_UNSUPPORTED: a newer version. PCLN_CORRUPT: reported.
+// known magic. PCLN_UNSUPPORTED: a newer version. PCLN_CORRUPT: reported; then
+// pcln_recover() in scan.h may still make something of the bytes.
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcln_open(struct pcln_table *t, const void *bytes, size_t len,
           const struct pcln_open_options *options,

@@ -130,6 +130,37 @@ static inline unsigned pcln_inline_size(const struct pcln_table *t) {
                                   : PCLN_GO118_INLINE_SIZE;
 }
 
+// --- Opening ----------------------------------------------------------------
+
+// Bytes of a table, wherever they are: a copy of `len` bytes at `off`, or of
+// fewer at the end. Opening looks at few of them, so it can ask for each.
+struct pcln_peek {
+  size_t (*read)(void *ctx, uint64_t off, void *buf, size_t len);
+  void *ctx;
+  uint64_t len; // of all
+};
+
+// A part of the table, in bytes from byte 0 of what is read.
+struct pcln_extent {
+  uint64_t off, len; // len 0: absent, where a part may be
+};
+
+// What the headers say: a table without its bytes. Of strings it is not known
+// here that they end.
+struct pcln_headers {
+  struct pcln_table t; // all but the spans
+  struct pcln_extent blob, pclntab, names, cutab, files, pctab, functab;
+  struct pcln_extent funcdata, findfunctab, rules, callees, build_id; // ours
+};
+
+// Reads and checks the headers; statuses are those of pcln_open().
+PCLN_MUST_CHECK enum pcln_status
+pcln_read_headers(const struct pcln_peek *in,
+                  const struct pcln_open_options *options,
+                  const struct pcln_sink *sink, struct pcln_headers *out);
+
+// --- Streams and inline trees -----------------------------------------------
+
 // As pcln_stream_find(), but tells of PCLN_NOT_FOUND where it holds: *out is
 // then filled with the value -1 and the pcs behind the stream's end, or all
 // pcs.

@@ -163,11 +163,12 @@ static bool take_range(struct dump_options *o, const char *text) {
   return o->has_range && !*end && o->lo < o->hi;
 }
 
-enum take_result { TAKEN, TAKE_UNKNOWN, TAKE_BAD_VALUE };
+enum take_result { TAKEN, TAKE_UNKNOWN, TAKE_BAD_VALUE, TAKE_BAD_VERSION };
 
 // Takes an option that is no action.
 static enum take_result take(struct dump_options *o, int c) {
   const char *end = "";
+  enum pcln_layout layout;
   switch (c) {
   case OPT_JSON:
     o->json = true;
@@ -188,7 +189,8 @@ static enum take_result take(struct dump_options *o, int c) {
     return o->has_text_start && !*end ? TAKEN : TAKE_BAD_VALUE;
   case OPT_MAGIC:
     o->magic = optarg;
-    break;
+    return pcln_layout_of_version(optarg, &layout, NULL) ? TAKEN
+                                                         : TAKE_BAD_VERSION;
   case OPT_RETURN:
     o->return_addresses = true;
     break;
@@ -276,6 +278,8 @@ bool dump_options_parse(int argc, char *const *argv, struct dump_options *o,
         return complain_option(why, why_len, "unknown option ", argv);
       if (taken == TAKE_BAD_VALUE)
         return complain(why, why_len, "not an address or a range: ", optarg);
+      if (taken == TAKE_BAD_VERSION)
+        return complain(why, why_len, "not a version of Go: ", optarg);
       continue;
     }
     if (o->action != DUMP_NONE && (int)o->action != c - OPT_ACTION)

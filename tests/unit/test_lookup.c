@@ -59,6 +59,67 @@ static void open_takes_text_start_from_caller(void **state) {
   assert_int_equal(t.text_start, SAMPLE_TEXT);
 }
 
+// The magic is overwritten; everything else says the same as before.
+static void check_forced(const struct make_spec *s, struct made *m,
+                         const struct pcln_table *t) {
+  struct pcln_open_options o = m->options;
+  struct pcln_table forced;
+  const size_t len = s->ours ? m->len : m->funcdata;
+  make_patch(m, m->pclntab, 4, 0x12345678);
+  o.force_layout = true;
+  o.layout = s->layout;
+  assert_int_equal(pcln_open(&forced, m->bytes, len, &o, NULL), PCLN_OK);
+  assert_int_equal(forced.layout, t->layout);
+  assert_int_equal(forced.swap, t->swap);
+  assert_int_equal(forced.n_funcs, t->n_funcs);
+  assert_int_equal(forced.text_start, t->text_start);
+  assert_int_equal(forced.text_len, t->text_len);
+  assert_ptr_equal(forced.functab.ptr, t->functab.ptr);
+}
+
+static void open_takes_layout_from_caller(void **state) {
+  (void)state;
+  sample_for_each(check_forced);
+}
+
+static void open_believes_the_caller_more_than_the_magic(void **state) {
+  (void)state;
+  const struct make_spec s = sample_spec(PCLN_GO_120, 4, 1, true, false);
+  struct pcln_open_options o = {.force_layout = true, .layout = PCLN_GO_120};
+  struct pcln_table t;
+  make_table(&s, &made);
+  make_patch(&made, 0, 4, PCLN_GO_MAGIC_118);
+  assert_int_equal(pcln_open(&t, made.bytes, made.funcdata, &o, NULL), PCLN_OK);
+  assert_int_equal(t.layout, PCLN_GO_120);
+  assert_true(t.swap);
+}
+
+static void versions_have_layouts(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    bool known;
+    enum pcln_layout layout;
+    unsigned minor;
+  } cases[] = {
+      {"1.2", true, PCLN_GO_12, 2},        {"1.15", true, PCLN_GO_12, 15},
+      {"go1.16.3", true, PCLN_GO_116, 16}, {"1.17rc1", true, PCLN_GO_116, 17},
+      {"1.18", true, PCLN_GO_118, 18},     {"1.19", true, PCLN_GO_118, 19},
+      {"1.20", true, PCLN_GO_120, 20},     {"go1.26.0", true, PCLN_GO_120, 26},
+      {"1.1", false, PCLN_GO_12, 0},       {"1.", false, PCLN_GO_12, 0},
+      {"2.3", false, PCLN_GO_12, 0},       {"", false, PCLN_GO_12, 0},
+      {"go", false, PCLN_GO_12, 0},        {"latest", false, PCLN_GO_12, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    enum pcln_layout layout = PCLN_GO_12;
+    unsigned minor = 0;
+    assert_int_equal(pcln_layout_of_version(cases[i].text, &layout, &minor),
+                     cases[i].known);
+    assert_int_equal(layout, cases[i].layout);
+    assert_int_equal(minor, cases[i].minor);
+  }
+}
+
 struct last_fault {
   char name[32];
   int n;
@@ -375,6 +436,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(open_reads_every_layout),
       cmocka_unit_test(open_takes_text_start_from_caller),
+      cmocka_unit_test(open_takes_layout_from_caller),
+      cmocka_unit_test(open_believes_the_caller_more_than_the_magic),
+      cmocka_unit_test(versions_have_layouts),
       cmocka_unit_test(open_rejects_damaged_headers),
       cmocka_unit_test(find_func_is_right_for_every_pc),
       cmocka_unit_test(find_func_needs_no_findfunctab),
