@@ -27,6 +27,8 @@ install(TARGETS pclntab-ld LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/pclntab)
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pclntab)
 install(FILES docs/man/pclntab-link.1 docs/man/pclntab-dump.1
   DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES docs/pclntab-dump.schema.json
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/pclntab)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
   FILES_MATCHING PATTERN "*.md" PATTERN man EXCLUDE)

@@ -35,3 +35,7 @@ endforeach()
 add_test(NAME install COMMAND ${PROJECT_SOURCE_DIR}/tests/install.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(install PROPERTIES LABELS install TIMEOUT 300)
+
+# Text and JSON of pclntab-dump, against the schema that ships.
+pclntab_real_test(json ${PROJECT_SOURCE_DIR}/tests/compare/json_records.sh
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR} ${PROJECT_BINARY_DIR}/compare/json)

@@ -81,7 +81,10 @@ struct dump_out {
 
 void dump_out_init(struct dump_out *o, int fd, bool json);
 void dump_out_flush(struct dump_out *o);
-// What stands around the records in JSON; nothing in text.
+// What stands around the records in JSON; nothing in text. Every document and
+// record is described by docs/pclntab-dump.schema.json, which says when the
+// version must rise: what is added here is added there.
+enum { DUMP_JSON_VERSION = 2 };
 void dump_document_begin(struct dump_out *o, const char *action,
                          const char *path);
 void dump_document_end(struct dump_out *o);
@@ -103,6 +106,11 @@ void dump_named_hundredths(struct dump_out *o, const char *key, uint64_t v);
 void dump_position(struct dump_out *o, const char *file, int64_t line);
 void dump_named_position(struct dump_out *o, const char *file, int64_t line);
 void dump_end(struct dump_out *o);
+// A whole record from a report: `kind` is "fault" for what a check found in the
+// table, "error" for what stands in the place of records that could not be
+// read.
+void dump_report(struct dump_out *o, const char *kind,
+                 const struct pcln_report *r);
 // A member whose value is an array of objects; JSON only.
 void dump_array_begin(struct dump_out *o, const char *key);
 void dump_element_begin(struct dump_out *o, bool first);

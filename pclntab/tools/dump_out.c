@@ -297,6 +297,24 @@ void dump_named_position(struct dump_out *o, const char *file, int64_t line) {
   position(o, file, line);
 }
 
+void dump_report(struct dump_out *o, const char *kind,
+                 const struct pcln_report *r) {
+  static const char *const severities[] = {"note", "warning", "error"};
+  dump_begin(o, kind);
+  dump_str(o, "name", r->fault);
+  dump_str(o, "severity", severities[r->severity]);
+  if (r->func) {
+    dump_named_str(o, "func", r->func);
+    dump_named_hex(o, "func_offset", r->func_off);
+  }
+  if (r->region) {
+    dump_named_str(o, "region", r->region);
+    dump_named_hex(o, "region_offset", r->region_off);
+  }
+  dump_named_str(o, "text", r->text);
+  dump_end(o);
+}
+
 // --- JSON only --------------------------------------------------------------
 
 void dump_array_begin(struct dump_out *o, const char *key) {
@@ -315,7 +333,9 @@ void dump_document_begin(struct dump_out *o, const char *action,
                          const char *path) {
   if (!o->json)
     return;
-  put_cstr(o, "{\"version\":1,\"action\":");
+  put_cstr(o, "{\"version\":");
+  dump_put_num(o, DUMP_JSON_VERSION);
+  put_cstr(o, ",\"action\":");
   put_quoted(o, action);
   put_cstr(o, ",\"path\":");
   put_quoted(o, path);

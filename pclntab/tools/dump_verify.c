@@ -4,23 +4,8 @@
 #include "dump.h"
 
 // The faults that --verify finds are its result: records, in both formats.
-static const char *const severities[] = {"note", "warning", "error"};
-
 static void record_fault(void *ctx, const struct pcln_report *r) {
-  struct dump_out *o = ctx;
-  dump_begin(o, "fault");
-  dump_str(o, "name", r->fault);
-  dump_str(o, "severity", severities[r->severity]);
-  if (r->func) {
-    dump_named_str(o, "func", r->func);
-    dump_named_hex(o, "func_offset", r->func_off);
-  }
-  if (r->region) {
-    dump_named_str(o, "region", r->region);
-    dump_named_hex(o, "region_offset", r->region_off);
-  }
-  dump_named_str(o, "text", r->text);
-  dump_end(o);
+  dump_report(ctx, "fault", r);
 }
 
 enum pcln_status dump_verify(struct dump *d) {

@@ -47,7 +47,7 @@ __attribute__((noinline)) int outer(volatile int *p) {
 // STATS: count functions [[#N:]]
 // STATS: size total [[#BYTES:]]
 // STATS-SAME: percent=100.00 per_function=[[#div(BYTES,N)]].
-// JSON: {"version":1,"action":"funcs"
+// JSON: {"version":2,"action":"funcs"
 // JSON: {"kind":"func","lo":"0x{{[0-9a-f]+}}","hi":"0x{{[0-9a-f]+}}","name":"outer"
 // MISSING: pclntab-dump: {{.*}}: error: {{.*}}{{\[[a-z-]+\]$}}
 // LINK: pclntab: {{.*}}prog{{$}}

@@ -513,7 +513,7 @@ static void document_is_whole_json(void **state) {
   begin(true);
   dump_document_begin(&out, "funcs", "a \"b\"");
   dump_document_end(&out);
-  expect("{\"version\":1,\"action\":\"funcs\",\"path\":\"a \\\"b\\\"\","
+  expect("{\"version\":2,\"action\":\"funcs\",\"path\":\"a \\\"b\\\"\","
          "\"records\":[\n]}\n");
 }
 
