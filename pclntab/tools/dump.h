@@ -86,7 +86,7 @@ void dump_out_flush(struct dump_out *o);
 // version must rise: what is added here is added there.
 enum { DUMP_JSON_VERSION = 2 };
 void dump_document_begin(struct dump_out *o, const char *action,
-                         const char *path);
+                         const struct dump_options *options);
 void dump_document_end(struct dump_out *o);
 
 // One record: begin, fields in order, end. In text a field is its value alone,
@@ -123,6 +123,20 @@ void dump_put(struct dump_out *o, const char *bytes, size_t len);
 void dump_put_name(struct dump_out *o, const char *name);
 void dump_put_num(struct dump_out *o, uint64_t v);
 void dump_put_hex(struct dump_out *o, uint64_t v, unsigned digits);
+
+// --- dump_target.c: where the output goes ------------------------------------
+
+struct dump_target {
+  int fd;
+  char *real, *temp; // null: `fd` is written directly
+};
+// Opens `path` for writing, or standard output if it is null. Returns an errno.
+int dump_target_open(struct dump_target *t, const char *path);
+// Closes it; what was written replaces what was there if `keep` is true.
+// Returns an errno.
+int dump_target_close(struct dump_target *t, bool keep);
+// Whether the two paths lead to one file; either may be null.
+bool dump_same_file(const char *a, const char *b);
 
 // --- dump_names.c: demangling -----------------------------------------------
 
@@ -176,6 +190,7 @@ struct dump {
   struct dump_names *names;
   struct dump_out *out;
   const struct pcln_sink *sink;
+  bool differs; // set by --diff
 };
 // Each returns PCLN_CORRUPT when it met a fault, which it reported; it goes on
 // behind it as far as it can.

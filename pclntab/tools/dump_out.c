@@ -330,7 +330,7 @@ void dump_element_end(struct dump_out *o) { put_char(o, '}'); }
 void dump_array_end(struct dump_out *o) { put_char(o, ']'); }
 
 void dump_document_begin(struct dump_out *o, const char *action,
-                         const char *path) {
+                         const struct dump_options *options) {
   if (!o->json)
     return;
   put_cstr(o, "{\"version\":");
@@ -338,7 +338,11 @@ void dump_document_begin(struct dump_out *o, const char *action,
   put_cstr(o, ",\"action\":");
   put_quoted(o, action);
   put_cstr(o, ",\"path\":");
-  put_quoted(o, path);
+  put_quoted(o, options->path);
+  if (options->other_path) {
+    put_cstr(o, ",\"other_path\":");
+    put_quoted(o, options->other_path);
+  }
   put_cstr(o, ",\"records\":[");
 }
 

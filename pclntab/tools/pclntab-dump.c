@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { EXIT_SOUND = 0, EXIT_FAULTS = 1, EXIT_NOT_RUN = 2 };
 
@@ -61,24 +60,59 @@ static int complain(const char *path, const char *text, const char *name) {
   return EXIT_NOT_RUN;
 }
 
-static int run(const struct dump_options *options, struct dump_file *file,
-               const struct pcln_sink *sink) {
+static int exit_code(const struct dump *d, enum pcln_status status) {
+  if (d->options->action == DUMP_DIFF) // as diff(1)
+    return status != PCLN_OK ? EXIT_NOT_RUN : d->differs;
+  return status == PCLN_OK ? EXIT_SOUND : EXIT_FAULTS;
+}
+
+// The document of the action, written to `fd`.
+static int run(struct dump *d, int fd) {
+  const struct action *action = &actions[d->options->action];
+  dump_out_init(d->out, fd, d->options->json);
+  dump_document_begin(d->out, action->name, d->options);
+  const enum pcln_status status = action->run(d);
+  dump_document_end(d->out);
+  dump_out_flush(d->out);
+  return exit_code(d, status);
+}
+
+// The same, to the file that is asked for; it is left alone unless all of the
+// new one was written.
+static int run_to_target(struct dump *d) {
+  const struct dump_options *o = d->options;
+  const char *shown = o->output ? o->output : "standard output";
+  struct dump_target target;
+  if (dump_same_file(o->output, o->path) ||
+      dump_same_file(o->output, o->other_path) ||
+      dump_same_file(o->output, d->file->sidecar))
+    return complain(shown, "the output would replace the input",
+                    "output-is-input");
+  int error = dump_target_open(&target, o->output);
+  int result = EXIT_NOT_RUN;
+  if (error == 0) {
+    result = run(d, target.fd);
+    error = d->out->error;
+  }
+  const int close_error =
+      dump_target_close(&target, error == 0 && result != EXIT_NOT_RUN);
+  if (error == 0)
+    error = close_error;
+  return error ? complain(shown, strerror(error), "output") : result;
+}
+
+static int run_with_names(const struct dump_options *options,
+                          struct dump_file *file,
+                          const struct pcln_sink *sink) {
   static struct dump_out out; // large
   struct dump_names names;
   if (dump_names_init(&names, options->demangle) != PCLN_OK)
     return complain(NULL, "-C: no C++ runtime library to demangle with",
                     "no-demangler");
-  struct dump d = {options, file, &names, &out, sink};
-  const struct action *action = &actions[options->action];
-  dump_out_init(&out, STDOUT_FILENO, options->json);
-  dump_document_begin(&out, action->name, options->path);
-  const enum pcln_status status = action->run(&d);
-  dump_document_end(&out);
-  dump_out_flush(&out);
+  struct dump d = {options, file, &names, &out, sink, false};
+  const int result = run_to_target(&d);
   dump_names_free(&names);
-  if (out.error)
-    return complain("standard output", strerror(out.error), "output");
-  return status == PCLN_OK ? EXIT_SOUND : EXIT_FAULTS;
+  return result;
 }
 
 int main(int argc, char **argv) {
@@ -100,7 +134,7 @@ int main(int argc, char **argv) {
       dump_file_open(&file, options.path, &options, &sink);
   if (status != PCLN_OK)
     return status == PCLN_CORRUPT ? EXIT_FAULTS : EXIT_NOT_RUN;
-  const int result = run(&options, &file, &sink);
+  const int result = run_with_names(&options, &file, &sink);
   dump_file_close(&file);
   return result;
 }

@@ -312,7 +312,7 @@ static void teardown(struct fixture *x) {
 static enum pcln_status
 run(struct fixture *x, enum pcln_status (*action)(struct dump *), bool json) {
   const struct pcln_sink sink = {count_fault, x};
-  struct dump d = {&x->options, &x->file, &x->names, &out, &sink};
+  struct dump d = {&x->options, &x->file, &x->names, &out, &sink, false};
   begin(json);
   return action(&d);
 }
@@ -511,7 +511,8 @@ static void lookup_answers_each_line_of_input(void **state) {
 static void document_is_whole_json(void **state) {
   (void)state;
   begin(true);
-  dump_document_begin(&out, "funcs", "a \"b\"");
+  const struct dump_options o = {.path = "a \"b\""};
+  dump_document_begin(&out, "funcs", &o);
   dump_document_end(&out);
   expect("{\"version\":2,\"action\":\"funcs\",\"path\":\"a \\\"b\\\"\","
          "\"records\":[\n]}\n");
