@@ -89,49 +89,25 @@ static bool in_file(const struct pcln_elf *elf, uint64_t off, uint64_t len) {
 
 // --- Header -----------------------------------------------------------------
 
-// What the file header says of the two tables.
-struct tables {
-  uint64_t phoff, shoff;
-  uint32_t phentsize, phnum, shentsize, shnum, shstrndx;
-};
-
-static enum pcln_status read_ident(struct pcln_elf *elf,
-                                   const struct pcln_sink *sink) {
-  if (elf->len < EI_NIDENT || memcmp(elf->bytes, ELFMAG, SELFMAG))
+static enum pcln_status read_header(struct pcln_elf *elf,
+                                    struct pcln_elf_header *h,
+                                    const struct pcln_sink *sink) {
+  if (!pcln_is_elf(elf->bytes, elf->len))
     return fault(elf, sink, PCLN_UNSUPPORTED, "elf-magic", 0,
                  "this is not an ELF file");
-  const uint8_t class = elf->bytes[EI_CLASS], data = elf->bytes[EI_DATA];
-  if ((class != ELFCLASS32 && class != ELFCLASS64) ||
-      (data != ELFDATA2LSB && data != ELFDATA2MSB) ||
-      elf->bytes[EI_VERSION] != EV_CURRENT)
+  if (!pcln_elf_read_ident(elf->bytes, h))
     return fault(elf, sink, PCLN_CORRUPT, "elf-ident", EI_CLASS,
                  "class, byte order or version of the ELF file is unknown");
-  elf->ptr_size = class == ELFCLASS64 ? 8 : 4;
-  elf->big_endian = data == ELFDATA2MSB;
-  elf->swap = elf->big_endian != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
-  return PCLN_OK;
-}
-
-static enum pcln_status read_header(struct pcln_elf *elf, struct tables *t,
-                                    const struct pcln_sink *sink) {
+  elf->ptr_size = h->ptr_size;
+  elf->big_endian = h->big_endian;
+  elf->swap = h->swap;
   struct pcln_cursor c = file_cursor(elf, 0, elf->len);
-  pcln_skip(&c, EI_NIDENT);
-  elf->type = pcln_u16(&c);
-  elf->machine = pcln_u16(&c);
-  pcln_skip(&c, 4);    // e_version
-  (void)word(elf, &c); // e_entry
-  t->phoff = word(elf, &c);
-  t->shoff = word(elf, &c);
-  elf->flags = pcln_u32(&c);
-  pcln_skip(&c, 2); // e_ehsize
-  t->phentsize = pcln_u16(&c);
-  t->phnum = pcln_u16(&c);
-  t->shentsize = pcln_u16(&c);
-  t->shnum = pcln_u16(&c);
-  t->shstrndx = pcln_u16(&c);
-  if (c.failed)
+  if (!pcln_elf_read_header(&c, h))
     return fault(elf, sink, PCLN_CORRUPT, "elf-header", elf->len,
                  "the file ends inside its ELF header");
+  elf->type = h->type;
+  elf->machine = h->machine;
+  elf->flags = h->flags;
   return PCLN_OK;
 }
 
@@ -140,39 +116,33 @@ static enum pcln_status read_header(struct pcln_elf *elf, struct tables *t,
 static struct pcln_elf_section read_section(const struct pcln_elf *elf,
                                             struct pcln_cursor *c,
                                             uint32_t *name_off) {
-  struct pcln_elf_section s = {.name = ""};
-  *name_off = pcln_u32(c);
-  s.type = pcln_u32(c);
-  s.flags = word(elf, c);
-  s.va = word(elf, c);
-  s.file_off = word(elf, c);
-  s.size = word(elf, c);
-  s.link = pcln_u32(c);
-  s.info = pcln_u32(c);
-  s.align = word(elf, c);
-  s.entsize = word(elf, c);
-  return s;
+  const struct pcln_elf_shdr h = pcln_elf_read_shdr(c, elf->ptr_size);
+  *name_off = h.name;
+  return (struct pcln_elf_section){.name = "",
+                                   .type = h.type,
+                                   .flags = h.flags,
+                                   .va = h.va,
+                                   .file_off = h.off,
+                                   .size = h.size,
+                                   .link = h.link,
+                                   .info = h.info,
+                                   .align = h.align,
+                                   .entsize = h.entsize};
 }
 
 // Checks where the table lies and resolves numbers too large for the header,
 // which the null section then holds.
 static enum pcln_status check_section_table(struct pcln_elf *elf,
-                                            struct tables *t,
+                                            struct pcln_elf_header *t,
                                             const struct pcln_sink *sink) {
-  const uint32_t size =
-      elf->ptr_size == 8 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
+  const size_t size = pcln_elf_shdr_size(elf->ptr_size);
   if (t->shentsize != size || !in_file(elf, t->shoff, size))
     return fault(elf, sink, PCLN_CORRUPT, "elf-section-table", t->shoff,
                  "the section header table has a wrong entry size or lies "
                  "outside the file; is the file truncated?");
   struct pcln_cursor c = file_cursor(elf, t->shoff, size);
-  uint32_t name;
-  const struct pcln_elf_section null = read_section(elf, &c, &name);
-  uint64_t n = t->shnum ? t->shnum : null.size;
-  if (t->shstrndx == SHN_XINDEX)
-    t->shstrndx = null.link;
-  if (t->phnum == PN_XNUM)
-    t->phnum = null.info;
+  const struct pcln_elf_shdr null = pcln_elf_read_shdr(&c, elf->ptr_size);
+  const uint64_t n = pcln_elf_wide_numbers(t, &null);
   if (n > (elf->len - t->shoff) / size || n > UINT32_MAX)
     return fault(elf, sink, PCLN_CORRUPT, "elf-section-table", t->shoff,
                  "the section header table runs past the end of the file; is "
@@ -201,7 +171,7 @@ static enum pcln_status string_table(const struct pcln_elf *elf, uint32_t idx,
 }
 
 static enum pcln_status name_sections(struct pcln_elf *elf,
-                                      const struct tables *t,
+                                      const struct pcln_elf_header *t,
                                       const uint32_t *name_offs,
                                       const struct pcln_sink *sink) {
   struct pcln_span names;
@@ -219,7 +189,8 @@ static enum pcln_status name_sections(struct pcln_elf *elf,
   return PCLN_OK;
 }
 
-static enum pcln_status read_sections(struct pcln_elf *elf, struct tables *t,
+static enum pcln_status read_sections(struct pcln_elf *elf,
+                                      struct pcln_elf_header *t,
                                       const struct pcln_sink *sink) {
   if (!t->shoff) {
     t->phnum = t->phnum == PN_XNUM ? 0 : t->phnum;
@@ -259,27 +230,10 @@ static enum pcln_status read_sections(struct pcln_elf *elf, struct tables *t,
 
 // --- Segments ---------------------------------------------------------------
 
-static struct pcln_elf_segment read_segment(const struct pcln_elf *elf,
-                                            struct pcln_cursor *c) {
-  struct pcln_elf_segment p = {.type = pcln_u32(c)};
-  if (elf->ptr_size == 8)
-    p.flags = pcln_u32(c);
-  p.off = word(elf, c);
-  p.va = word(elf, c);
-  (void)word(elf, c); // p_paddr
-  p.filesz = word(elf, c);
-  p.memsz = word(elf, c);
-  if (elf->ptr_size == 4)
-    p.flags = pcln_u32(c);
-  p.align = word(elf, c);
-  return p;
-}
-
 static enum pcln_status read_segments(struct pcln_elf *elf,
-                                      const struct tables *t,
+                                      const struct pcln_elf_header *t,
                                       const struct pcln_sink *sink) {
-  const uint32_t size =
-      elf->ptr_size == 8 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+  const size_t size = pcln_elf_phdr_size(elf->ptr_size);
   if (!t->phnum)
     return PCLN_OK;
   if (t->phentsize != size || t->phoff > elf->len ||
@@ -293,7 +247,7 @@ static enum pcln_status read_segments(struct pcln_elf *elf,
   elf->n_segments = t->phnum;
   struct pcln_cursor c = file_cursor(elf, t->phoff, (uint64_t)t->phnum * size);
   for (uint32_t i = 0; i < t->phnum; i++)
-    elf->segments[i] = read_segment(elf, &c);
+    elf->segments[i] = pcln_elf_read_phdr(&c, elf->ptr_size);
   return PCLN_OK;
 }
 
@@ -302,29 +256,15 @@ static enum pcln_status read_segments(struct pcln_elf *elf,
 static struct pcln_elf_symbol read_symbol(const struct pcln_elf *elf,
                                           struct pcln_cursor *c,
                                           uint32_t *name_off) {
-  struct pcln_elf_symbol s = {.name = ""};
-  uint8_t info = 0, other = 0;
-  *name_off = pcln_u32(c);
-  if (elf->ptr_size == 8) {
-    info = pcln_u8(c);
-    other = pcln_u8(c);
-    s.shndx = pcln_u16(c);
-  }
-  s.va = word(elf, c);
-  s.size = word(elf, c);
-  if (elf->ptr_size == 4) {
-    info = pcln_u8(c);
-    other = pcln_u8(c);
-    s.shndx = pcln_u16(c);
-  }
-  s.type = info & 0xf;
-  s.bind = info >> 4;
-  s.visibility = other & 3;
-  return s;
-}
-
-static size_t symbol_size(const struct pcln_elf *elf) {
-  return elf->ptr_size == 8 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
+  const struct pcln_elf_sym s = pcln_elf_read_sym(c, elf->ptr_size);
+  *name_off = s.name;
+  return (struct pcln_elf_symbol){.name = "",
+                                  .va = s.va,
+                                  .size = s.size,
+                                  .shndx = s.shndx,
+                                  .type = s.info & 0xf,
+                                  .bind = s.info >> 4,
+                                  .visibility = s.other & 3};
 }
 
 // The table of section numbers too large for a symbol's own field.
@@ -346,7 +286,7 @@ static enum pcln_status read_symbols_of(struct pcln_elf *elf,
   enum pcln_status st = string_table(elf, sec->link, sink, &names);
   if (st != PCLN_OK)
     return st;
-  const size_t size = symbol_size(elf);
+  const size_t size = pcln_elf_sym_size(elf->ptr_size);
   struct pcln_cursor c = file_cursor(elf, sec->file_off, sec->size);
   struct pcln_cursor wide = wide_indices(elf, sec);
   pcln_skip(&c, size);
@@ -377,11 +317,11 @@ static enum pcln_status read_symbols(struct pcln_elf *elf,
     for (size_t i = 1; i < elf->n_sections && !tables[k]; i++)
       if (elf->sections[i].type == types[k]) {
         tables[k] = &elf->sections[i];
-        if (tables[k]->entsize != symbol_size(elf))
+        if (tables[k]->entsize != pcln_elf_sym_size(elf->ptr_size))
           return fault(elf, sink, PCLN_CORRUPT, "elf-symbol-table",
                        tables[k]->file_off,
                        "a symbol table's entry size is wrong");
-        n += tables[k]->size / symbol_size(elf);
+        n += tables[k]->size / pcln_elf_sym_size(elf->ptr_size);
       }
   if (!n)
     return PCLN_OK;
@@ -583,10 +523,8 @@ static enum pcln_status map_range(struct pcln_elf *elf, int fd, uint64_t off,
 
 static enum pcln_status parse(struct pcln_elf *elf,
                               const struct pcln_sink *sink) {
-  struct tables t;
-  enum pcln_status st = read_ident(elf, sink);
-  if (st == PCLN_OK)
-    st = read_header(elf, &t, sink);
+  struct pcln_elf_header t = {0};
+  enum pcln_status st = read_header(elf, &t, sink);
   if (st == PCLN_OK)
     st = read_sections(elf, &t, sink);
   if (st == PCLN_OK)

@@ -6,6 +6,7 @@
 #ifndef PCLNTAB_ELF_IMAGE_H
 #define PCLNTAB_ELF_IMAGE_H
 
+#include "elf_header.h"
 #include "pclntab.h"
 
 struct pcln_elf_section {
@@ -23,11 +24,6 @@ struct pcln_elf_symbol {
   uint32_t shndx;                 // real section index; SHN_UNDEF for undefined
   uint8_t type, bind, visibility; // STT_*, STB_*, STV_*
   bool dynamic;                   // from .dynsym
-};
-
-struct pcln_elf_segment {
-  uint32_t type, flags;
-  uint64_t off, va, filesz, memsz, align;
 };
 
 // All fields are read-only to users.
