@@ -78,12 +78,35 @@ enum pcln_status pcln_image_add_range(struct pcln_image *img,
 static const struct pcln_image_ops *ops_of(const struct pcln_image *img) {
   static const struct pcln_image_ops *const ops[] = {
       [PCLN_FORMAT_ELF] = &pcln_image_elf,
+      [PCLN_FORMAT_PE] = &pcln_image_pe,
+      [PCLN_FORMAT_MACHO] = &pcln_image_macho,
+      [PCLN_FORMAT_XCOFF] = &pcln_image_xcoff,
   };
   return ops[img->format];
 }
 
 static enum pcln_format format_of(const uint8_t *start, size_t len) {
-  return pcln_is_elf(start, len) ? PCLN_FORMAT_ELF : PCLN_FORMAT_NONE;
+  static const struct {
+    enum pcln_format format;
+    uint8_t len;
+    char magic[5];
+  } magics[] = {
+      {PCLN_FORMAT_PE, 2, "MZ"},
+      {PCLN_FORMAT_MACHO, 4, "\xce\xfa\xed\xfe"},
+      {PCLN_FORMAT_MACHO, 4, "\xcf\xfa\xed\xfe"},
+      {PCLN_FORMAT_MACHO, 4, "\xfe\xed\xfa\xce"},
+      {PCLN_FORMAT_MACHO, 4, "\xfe\xed\xfa\xcf"},
+      {PCLN_FORMAT_MACHO, 4, "\xca\xfe\xba\xbe"},
+      {PCLN_FORMAT_MACHO, 4, "\xca\xfe\xba\xbf"},
+      {PCLN_FORMAT_XCOFF, 2, "\x01\xdf"},
+      {PCLN_FORMAT_XCOFF, 2, "\x01\xf7"},
+  };
+  if (pcln_is_elf(start, len))
+    return PCLN_FORMAT_ELF;
+  for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
+    if (len >= magics[i].len && !memcmp(start, magics[i].magic, magics[i].len))
+      return magics[i].format;
+  return PCLN_FORMAT_NONE;
 }
 
 enum pcln_status pcln_image_open(struct pcln_image *img,
@@ -97,7 +120,11 @@ enum pcln_status pcln_image_open(struct pcln_image *img,
   img->format = format_of(start, len);
   if (img->format == PCLN_FORMAT_NONE)
     return PCLN_UNSUPPORTED;
-  return ops_of(img)->open(img, options ? options : &none, sink);
+  const enum pcln_status status =
+      ops_of(img)->open(img, options ? options : &none, sink);
+  if (status == PCLN_UNSUPPORTED)
+    *img = (struct pcln_image){.source = *source, .len = source->len};
+  return status;
 }
 
 // --- Sections and symbols ---------------------------------------------------

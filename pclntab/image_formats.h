@@ -14,6 +14,7 @@ struct pcln_image_symbol {
   uint64_t va;
   uint64_t name_off;   // bytes from the start of the source
   uint64_t name_limit; // the name ends before here at the latest
+  uint8_t skip;        // records behind it that are no symbols
   bool defined;
 };
 
@@ -33,7 +34,8 @@ struct pcln_image_ops {
   void (*relocate)(const struct pcln_image *img, uint64_t va, uint8_t *bytes,
                    size_t len);
 };
-extern const struct pcln_image_ops pcln_image_elf;
+extern const struct pcln_image_ops pcln_image_elf, pcln_image_pe,
+    pcln_image_macho, pcln_image_xcoff;
 
 // Continues pcln_image_next_word() with the words that only an addend of a
 // relocation holds.
@@ -71,6 +73,21 @@ static inline bool pcln_image_has(const struct pcln_image *img, uint64_t off,
 // Copies the string at `off`, which ends before `limit`, cut off to `cap`.
 void pcln_image_string(const struct pcln_image *img, uint64_t off,
                        uint64_t limit, char *out, size_t cap);
+
+// --- COFF: what PE and XCOFF share ------------------------------------------
+
+struct pcln_coff_symbol {
+  uint64_t value, name_off, name_limit;
+  uint16_t section; // from 1 on; 0: undefined
+  uint16_t type;
+  uint8_t class, n_aux;
+};
+// Record number `idx` of the symbol table; false past the last.
+bool pcln_coff_symbol(const struct pcln_image *img, uint64_t idx,
+                      struct pcln_coff_symbol *out);
+// Notes where `n` symbols and their strings are, if they are all there.
+// `symbols` counts from the start of the image; 0: there are none.
+void pcln_coff_tables(struct pcln_image *img, uint64_t symbols, uint64_t n);
 
 // --- Opening ----------------------------------------------------------------
 
