@@ -30,6 +30,7 @@ struct architecture {
 };
 static const struct architecture architectures[] = {
     {MACHINE_X86_64, pcdis_x86_64, CS_ARCH_X86, CS_MODE_64},
+    {MACHINE_AARCH64, pcdis_aarch64, CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN},
 };
 
 // AArch64's instructions are little endian whatever its data are, so the byte

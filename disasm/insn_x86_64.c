@@ -52,6 +52,9 @@ enum write {
   WRITE_REG = 'R',
   WRITE_BOTH = '2',
   WRITE_OPCODE = 'O', // the register in the opcode's low bits
+  WRITE_THIRD = '3',  // that of VEX.vvvv
+  WRITE_REG_THIRD = 'm',
+  WRITE_ALL = 'A', // any of the three
   // The same with a register of one byte.
   WRITE_RM_8 = 'e',
   WRITE_REG_8 = 'r',
@@ -273,7 +276,8 @@ static void read_escape(struct state *s) {
 // False: what follows the prefixes is no opcode.
 static bool read_opcode(struct state *s) {
   const uint8_t b = read_prefixes(s);
-  const bool plain = !s->rex && !s->opsize && !s->rep;
+  const bool bare = !s->rex;
+  const bool plain = bare && !s->opsize && !s->rep;
   switch (b) {
   case 0x0f:
     read_escape(s);
@@ -288,7 +292,7 @@ static bool read_opcode(struct state *s) {
     return plain && s->map != MAP_ONE_BYTE;
   case 0xd5:
     read_rex2(s);
-    return true;
+    return bare && s->opcode != 0x0f;
   case 0x8f: // XOP, unless what follows is the ModRM byte of a pop
     if (pcln_left(&s->c) > 0 && (*s->c.pos & 31) >= MAP_XOP_8) {
       read_vex(s, 0xc4);
@@ -429,7 +433,7 @@ static bool has_modrm(enum form form) {
 
 // The few whose operands the tables do not tell.
 static void read_odd_operands(struct state *s) {
-  if (s->map == MAP_0F && s->opcode == 0x78 && !s->vector &&
+  if (s->map == MAP_0F && s->opcode == 0x78 && !s->vector && !s->memory &&
       (s->opsize || s->rep == 0xf2))
     pcln_skip(&s->c, 2); // extrq, insertq
   else if (s->map == MAP_ONE_BYTE && s->opcode == 0xc8)
@@ -472,10 +476,16 @@ static enum write vector_write(const struct state *s) {
   case MAP_0F << 8 | 0xd7:
   case MAP_0F38 << 8 | 0xf2:
   case MAP_0F38 << 8 | 0xf5:
-  case MAP_0F38 << 8 | 0xf6:
   case MAP_0F38 << 8 | 0xf7:
   case MAP_0F3A << 8 | 0xf0:
+  case MAP_XOP_A << 8 | 0x10: // bextr
     return WRITE_REG;
+  case MAP_0F38 << 8 | 0xf3: // blsr and its like
+  case MAP_XOP_9 << 8 | 0x01:
+  case MAP_XOP_9 << 8 | 0x02:
+    return WRITE_THIRD;
+  case MAP_0F38 << 8 | 0xf6: // mulx
+    return WRITE_REG_THIRD;
   case MAP_0F << 8 | 0x7e:
   case MAP_5 << 8 | 0x7e:
     return s->opsize ? WRITE_RM : WRITE_NONE;
@@ -487,10 +497,8 @@ static enum write vector_write(const struct state *s) {
   }
   if (s->map == MAP_0F38 && s->opcode >> 4 == 0xe) // cmpccxadd
     return WRITE_REG;
-  // EVEX's legacy instructions, XOP and MAP_7: no frame is made with them.
-  if (s->map == MAP_LEGACY || s->map >= MAP_7)
-    return WRITE_BOTH;
-  return WRITE_NONE;
+  // EVEX's legacy instructions: no frame is made with them.
+  return s->map == MAP_LEGACY || s->map == MAP_7 ? WRITE_ALL : WRITE_NONE;
 }
 
 // Instructions of 0f that share an opcode, told apart by ModRM's digit or a
@@ -505,7 +513,7 @@ static enum write shared_0f_write(const struct state *s) {
   case 0x2d:
     return s->rep ? WRITE_REG : WRITE_NONE;
   case 0x7e:
-    return s->rep ? WRITE_NONE : WRITE_RM;
+    return s->rep == 0xf3 ? WRITE_NONE : WRITE_RM;
   case 0xae: // rdfsbase, rdgsbase
     return s->rep == 0xf3 && s->digit < 2 ? WRITE_RM : WRITE_NONE;
   case 0xba: // bt
@@ -514,20 +522,26 @@ static enum write shared_0f_write(const struct state *s) {
   return (enum write)two_byte[s->opcode >> 4].write[s->opcode & 15];
 }
 
+// The same of one byte.
 static enum write shared_write(const struct state *s) {
+  bool writes = true;
   switch (s->opcode) {
   case 0x80:
   case 0x81:
-  case 0x83: // cmp
-    return s->digit == 7 ? WRITE_NONE : WRITE_RM;
+  case 0x83: // all but cmp
+    writes = s->digit != 7;
+    break;
   case 0xf6:
   case 0xf7: // not, neg
-    return s->digit == 2 || s->digit == 3 ? WRITE_RM : WRITE_NONE;
+    writes = s->digit == 2 || s->digit == 3;
+    break;
   case 0xfe:
   case 0xff: // inc, dec
-    return s->digit < 2 ? WRITE_RM : WRITE_NONE;
+    writes = s->digit < 2;
+    break;
   }
-  return (enum write)one_byte[s->opcode >> 4].write[s->opcode & 15];
+  return writes ? (enum write)one_byte[s->opcode >> 4].write[s->opcode & 15]
+                : WRITE_NONE;
 }
 
 static enum write write_of(const struct state *s) {
@@ -578,6 +592,18 @@ static void note_writes(const struct state *s, struct pcdis_insn *out) {
   case WRITE_OPCODE:
     wrote(out, in_opcode);
     break;
+  case WRITE_ALL:
+    wrote(out, s->rm);
+    wrote(out, s->reg);
+    wrote(out, s->third);
+    break;
+  case WRITE_REG_THIRD:
+    wrote(out, s->reg);
+    wrote(out, s->third);
+    break;
+  case WRITE_THIRD:
+    wrote(out, s->third);
+    break;
   case WRITE_RM_8:
     wrote_byte(s, out, s->rm);
     break;
@@ -594,11 +620,6 @@ static void note_writes(const struct state *s, struct pcdis_insn *out) {
   case WRITE_NONE:
     break;
   }
-  // blsr, mulx and all of EVEX's legacy map also write this one.
-  if (s->vector &&
-      ((s->map == MAP_0F38 && (s->opcode == 0xf3 || s->opcode == 0xf6)) ||
-       s->map == MAP_LEGACY || s->map >= MAP_7))
-    wrote(out, s->third);
 }
 
 // --- Effects on the frame ---------------------------------------------------
