@@ -94,6 +94,9 @@ void dump_document_end(struct dump_out *o);
 void dump_begin(struct dump_out *o, const char *kind);
 void dump_hex(struct dump_out *o, const char *key, uint64_t v);
 void dump_str(struct dump_out *o, const char *key, const char *s);
+// As dump_str(), for a part of a string.
+void dump_str_len(struct dump_out *o, const char *key, const char *s,
+                  size_t len);
 void dump_num(struct dump_out *o, const char *key, int64_t v);
 void dump_named_hex(struct dump_out *o, const char *key, uint64_t v);
 void dump_named_str(struct dump_out *o, const char *key, const char *s);

@@ -19,6 +19,7 @@
 #include "dump.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -255,6 +256,23 @@ void dump_str(struct dump_out *o, const char *key, const char *s) {
 void dump_named_str(struct dump_out *o, const char *key, const char *s) {
   put_key(o, key, true);
   put_string(o, s);
+}
+
+void dump_str_len(struct dump_out *o, const char *key, const char *s,
+                  size_t len) {
+  char buf[256];
+  if (len < sizeof buf) {
+    memcpy(buf, s, len);
+    buf[len] = 0;
+    dump_str(o, key, buf);
+    return;
+  }
+  char *copy = strndup(s, len);
+  if (copy)
+    dump_str(o, key, copy);
+  else
+    o->error = ENOMEM;
+  free(copy);
 }
 
 void dump_named_bool(struct dump_out *o, const char *key, bool v) {

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a table spends its bytes on, and how much of the program's text it
-// describes. Sizes of parts add up to the whole. Streams are shared by content,
-// within and between kinds, so each distinct one is counted once, for the first
-// kind that uses it, beside the number of its uses.
-#include "dump.h"
-
-#include "table.h"
+// describes. Sizes of components add up to the whole (dump_sizes.c). Streams
+// are shared by content, within and between kinds, so each distinct one is
+// counted once, for the first kind that uses it, beside the number of its uses.
+#include "dump_sizes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 // --- Bytes of each part -----------------------------------------------------
 
@@ -33,37 +32,72 @@ static void size_record(struct dump_out *o, const char *part, uint64_t bytes,
   dump_end(o);
 }
 
-static void size_records(const struct dump *d, uint64_t functions) {
-  const struct pcln_table *t = &d->file->table;
-  const size_t entries =
-      t->n_funcs * pcln_functab_entry_size(t) + pcln_functab_entry_size(t) / 2;
-  const struct {
-    const char *part;
-    uint64_t bytes;
-  } parts[] = {
-      {"module_header", t->ours ? PCLN_MOD_SIZE : 0},
-      {"funcnametab", t->names.len},
-      {"cutab", t->cutab.len},
-      {"filetab", t->files.len},
-      {"pctab", t->pctab.len},
-      {"functab", entries},
-      {"records", t->functab.len - entries},
-      // Of a bare Go table these lie elsewhere, without a length of their own.
-      {"funcdata", t->ours ? t->funcdata.len : 0},
-      {"findfunctab", t->ours ? t->findfunctab.len : 0},
-      {"rules", t->rules.len},
-      {"callees", t->callees.len},
-  };
-  const struct whole whole = {.bytes = t->blob.len, .functions = functions};
-  uint64_t sum = 0;
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    size_record(d->out, parts[i].part, parts[i].bytes, &whole);
-    sum += parts[i].bytes;
+static void size_records(struct dump_out *o, const struct dump_sizes *sizes,
+                         uint64_t functions) {
+  const struct whole whole = {.bytes = sizes->total, .functions = functions};
+  for (size_t i = 0; i < sizes->n_parts; i++)
+    size_record(o, sizes->parts[i].name, sizes->parts[i].bytes, &whole);
+  size_record(o, "total", sizes->total, &whole);
+  for (size_t i = 0; i < sizes->n_outside; i++) {
+    dump_begin(o, "outside");
+    dump_str(o, "part", sizes->outside[i].name);
+    dump_num(o, "bytes", (int64_t)sizes->outside[i].bytes);
+    dump_end(o);
   }
-  // Before go1.16 the parts overlap: names and files are spread over the table.
-  size_record(d->out, "other", whole.bytes > sum ? whole.bytes - sum : 0,
-              &whole);
-  size_record(d->out, "total", whole.bytes, &whole);
+  dump_begin(o, "shared");
+  dump_num(o, "bytes", (int64_t)sizes->shared);
+  dump_end(o);
+}
+
+// --- What is biggest --------------------------------------------------------
+
+enum { N_BIGGEST = 10 };
+
+static void biggest_records(struct dump *d, const char *what,
+                            struct dump_tally *tally) {
+  dump_tally_sort(tally);
+  for (size_t i = 0; i < tally->n && i < N_BIGGEST; i++) {
+    const struct dump_tally_entry *e = &tally->entries[i];
+    dump_begin(d->out, "biggest");
+    dump_str(d->out, "what", what);
+    dump_str_len(d->out, "name", e->name, e->len);
+    dump_named_num(d->out, "bytes", (int64_t)e->bytes[1]);
+    dump_named_num(d->out, "functions", (int64_t)e->functions[1]);
+    dump_end(d->out);
+  }
+}
+
+static bool count_in(struct dump_tally *tally, const char *name, size_t len,
+                     uint64_t bytes) {
+  struct dump_tally_entry *e = dump_tally_at(tally, name, len);
+  if (!e)
+    return false;
+  e->bytes[1] += bytes;
+  e->functions[1]++;
+  return true;
+}
+
+static enum pcln_status biggest(struct dump *d,
+                                const struct dump_sizes *sizes) {
+  const struct pcln_table *t = &d->file->table;
+  struct dump_tally functions = {0}, files = {0};
+  bool ok = true;
+  for (uint32_t i = 0; i < t->n_funcs && ok; i++) {
+    struct pcln_func f;
+    if (pcln_func_at(t, i, &f) != PCLN_OK || f.hole)
+      continue;
+    const char *file = dump_func_file(t, &f);
+    const uint64_t bytes = sizes->func_bytes[i];
+    ok = count_in(&functions, f.name, strlen(f.name), bytes) &&
+         (!file || count_in(&files, file, strlen(file), bytes));
+  }
+  if (ok) {
+    biggest_records(d, "function", &functions);
+    biggest_records(d, "file", &files);
+  }
+  dump_tally_free(&functions);
+  dump_tally_free(&files);
+  return ok ? PCLN_OK : PCLN_NO_MEMORY;
 }
 
 // --- Streams ----------------------------------------------------------------
@@ -248,30 +282,41 @@ static void coverage_records(struct dump_out *o, const struct coverage *c) {
   text_record(o, "unwindable", c->unwindable, c->in_functions);
 }
 
+static enum pcln_status read_functions(const struct pcln_table *t,
+                                       struct coverage *coverage,
+                                       struct uses *uses) {
+  for (uint32_t i = 0; i < t->n_funcs; i++) {
+    struct pcln_func f;
+    const enum pcln_status status = pcln_func_at(t, i, &f);
+    if (status != PCLN_OK)
+      return status;
+    cover(coverage, t, &f);
+    if (!f.hole && !add_uses(uses, t, &f))
+      return PCLN_NO_MEMORY;
+  }
+  return PCLN_OK;
+}
+
 enum pcln_status dump_stats(struct dump *d) {
   const struct pcln_table *t = &d->file->table;
   struct uses uses = {0};
   struct coverage coverage = {0};
-  enum pcln_status status = PCLN_OK;
-  for (uint32_t i = 0; i < t->n_funcs && status == PCLN_OK; i++) {
-    struct pcln_func f;
-    status = pcln_func_at(t, i, &f);
-    if (status != PCLN_OK)
-      break;
-    cover(&coverage, t, &f);
-    if (!f.hole && !add_uses(&uses, t, &f))
-      status = PCLN_NO_MEMORY;
-  }
+  struct dump_sizes sizes = {0};
+  enum pcln_status status = read_functions(t, &coverage, &uses);
+  if (status == PCLN_OK)
+    status = dump_sizes_measure(t, &sizes);
   if (status == PCLN_OK) {
     coverage_records(d->out, &coverage);
-    size_records(d, coverage.functions);
+    size_records(d->out, &sizes, coverage.functions);
     stream_records(d, &uses);
-  } else {
+    status = biggest(d, &sizes);
+  }
+  if (status != PCLN_OK)
     pcln_say(d->sink, &(struct pcln_report){.severity = PCLN_ERROR,
                                             .fault = "stats-failed",
                                             .file = d->file->path,
                                             .text = pcln_status_text(status)});
-  }
+  dump_sizes_free(&sizes);
   free(uses.list);
   return status;
 }
