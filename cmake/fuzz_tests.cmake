@@ -46,6 +46,7 @@ function(pclntab_fuzz_test entry)
 endfunction()
 
 pclntab_fuzz_test(table SOURCES pclntab/crc32c.c pclntab/frameinfo.c
+  pclntab/go_funcdata.c
   pclntab/lookup.c pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c pclntab/verify.c pclntab/verify_func.c)
 pclntab_fuzz_test(cfi SOURCES pclntab/cfi.c pclntab/cfi_entry.c
   pclntab/cfi_expr.c pclntab/cfi_rule.c)

@@ -114,7 +114,7 @@ static enum pcln_status get_streams(struct table_decoder *d,
   for (uint32_t i = 0; i < f->n_pcdata && st == PCLN_OK; i++) {
     st =
         get_stream(d, f, pcln_pcdata_stream(d->t, f, i), &out->pcdata[i], &max);
-    if (i == PCLN_PCDATA_INLTREE)
+    if (i == pcln_pcdata_inltree(d->t))
       *max_inline = max;
     if (out->pcdata[i].ptr)
       out->n_pcdata = i + 1;
@@ -273,8 +273,10 @@ static enum pcln_status get_funcdata(struct table_decoder *d,
 static enum pcln_status get_inlines(struct table_decoder *d,
                                     const struct pcln_func *f,
                                     struct pcln_func_def *out, int32_t max) {
-  if (max < 0 || !d->t->funcdata.ptr)
-    return PCLN_OK; // none, or a table that came without its funcdata
+  // None; or a table that came without its funcdata, or is older than go1.12:
+  // its calls name no pc, as those of the model do.
+  if (max < 0 || !d->t->funcdata.ptr || pcln_has_old_records(d->t))
+    return PCLN_OK;
   const uint64_t n = (uint64_t)max + 1;
   enum pcln_status st = spend(d, n * pcln_inline_size(d->t), f);
   struct pcln_inline last;

@@ -89,9 +89,14 @@ enum {
 
 // Inline tree record: 16 bytes from go1.20 on
 // {u8 funcID; u8 pad[3]; i32 nameOff; i32 parentPc; i32 startLine};
-// 20 bytes in go1.18 {i16 parent; u8 funcID; u8 pad; i32 file; i32 line;
-// i32 nameOff; i32 parentPc}.
-enum { PCLN_GO118_INLINE_SIZE = 20, PCLN_GO120_INLINE_SIZE = 16 };
+// 20 bytes in go1.12 {i16 parent; u8 funcID; u8 pad; i32 file; i32 line;
+// i32 nameOff; i32 parentPc}; 16 in go1.9 {i32 parent; i32 file; i32 line;
+// i32 nameOff}.
+enum {
+  PCLN_GO19_INLINE_SIZE = 16,
+  PCLN_GO118_INLINE_SIZE = 20,
+  PCLN_GO120_INLINE_SIZE = 16,
+};
 
 // Compact inline tree: ours, in tables with callees (PCLN_MOD_CALLEES).
 //   u8 width; then records {callee index; parentPc}, each 2 bytes wide, or 4

@@ -8,7 +8,8 @@
 // so the next frame outward. Nothing else is stored, so the walk is one loop.
 // `parentPc` may lie behind the function's last byte (docs/format.md, virtual
 // pcs), so streams are read there as well. Tables of go1.12 to 1.19 have other
-// records with the same meaning. A table that lies can make the walk circular;
+// records with the same meaning; those before say the place itself, and the
+// number of the call around it. A table that lies can make the walk circular;
 // it ends after PCLN_MAX_INLINE_DEPTH frames.
 //
 // Unwind rules. Most pcs need none: the CFA is SP plus pcsp plus the pushed
@@ -44,6 +45,7 @@ static enum pcln_status compact_inline_at(const struct pcln_table *t,
       .name_off = pcln_load32(c, t->swap),
       .start_line = (int32_t)(line & ((1u << PCLN_CALLEE_LINE_BITS) - 1)),
       .func_id = (uint8_t)(line >> PCLN_CALLEE_LINE_BITS),
+      .by_pc = true,
       .parent_pc =
           wide_pc ? pcln_load32(pc, t->swap) : pcln_load16(pc, t->swap)};
   return PCLN_OK;
@@ -64,14 +66,21 @@ enum pcln_status pcln_inline_at(const struct pcln_table *t,
   if (idx >= tree.len / size)
     return PCLN_CORRUPT;
   const uint8_t *r = tree.ptr + (size_t)idx * size;
-  if (t->layout >= PCLN_GO_120)
-    *out = (struct pcln_inline){.func_id = r[0],
+  if (pcln_has_old_records(t))
+    *out = (struct pcln_inline){.parent = (int32_t)pcln_load32(r, t->swap),
+                                .file = (int32_t)pcln_load32(r + 4, t->swap),
+                                .line = (int32_t)pcln_load32(r + 8, t->swap),
+                                .name_off = pcln_load32(r + 12, t->swap)};
+  else if (t->layout >= PCLN_GO_120)
+    *out = (struct pcln_inline){.by_pc = true,
+                                .func_id = r[0],
                                 .name_off = pcln_load32(r + 4, t->swap),
                                 .parent_pc = pcln_load32(r + 8, t->swap),
                                 .start_line =
                                     (int32_t)pcln_load32(r + 12, t->swap)};
   else
-    *out = (struct pcln_inline){.func_id = r[2],
+    *out = (struct pcln_inline){.by_pc = true,
+                                .func_id = r[2],
                                 .name_off = pcln_load32(r + 12, t->swap),
                                 .parent_pc = pcln_load32(r + 16, t->swap)};
   return PCLN_OK;
@@ -140,6 +149,12 @@ static enum pcln_status inlined_frame(struct pcln_frame_iter *it,
   out->start_line = rec.start_line;
   out->func_id = rec.func_id;
   out->inlined = true;
+  if (!rec.by_pc) {
+    it->file = rec.file;
+    it->line = rec.line;
+    it->inl = rec.parent;
+    return PCLN_OK;
+  }
   it->pc = it->func.entry + rec.parent_pc;
   return look_up(it);
 }

@@ -58,6 +58,13 @@ PCLN_API uint32_t pcln_pcdata_index(const struct pcln_table *t,
 PCLN_API uint32_t pcln_funcdata_index(const struct pcln_table *t,
                                       enum pcln_funcdata_kind kind);
 
+// The function's FUNCDATA of this kind, up to the end of the funcdata area.
+// PCLN_NOT_FOUND: it has none. PCLN_UNSUPPORTED: its number depends on the
+// release, which is not known.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_funcdata_of(const struct pcln_table *t, const struct pcln_func *f,
+                 enum pcln_funcdata_kind kind, struct pcln_span *out);
+
 // The releases go1.`lo` to go1.`hi` that may have written the table: one if
 // go_minor is known, else those of the layout.
 struct pcln_go_range {
@@ -77,8 +84,7 @@ PCLN_API const char *pcln_funcdata_name(const struct pcln_table *t,
 PCLN_API const char *pcln_func_id_name(const struct pcln_table *t, uint8_t id,
                                        char *buf, size_t len);
 // "TOPFRAME|SPWRITE|ASM"; "" for no flag; bits without a name in hexadecimal.
-PCLN_API const char *pcln_flags_name(const struct pcln_table *t, uint8_t flags,
-                                     char *buf, size_t len);
+PCLN_API const char *pcln_flags_name(uint8_t flags, char *buf, size_t len);
 // True if `id` is that of a compiler-made wrapper, which tracebacks leave out;
 // false where the release is not known and candidates disagree.
 PCLN_API bool pcln_is_wrapper(const struct pcln_table *t, uint8_t id);

@@ -31,6 +31,19 @@ static void unpack_masks(struct pcln_func *f, uint8_t pad) {
   f->n_funcdata = highest_plus_1(f->funcdata_mask);
 }
 
+// Records of go1.2 to go1.11 have a count of FUNCDATA in four bytes where later
+// ones have funcID, flags and a count; and go1.11 a funcID where later ones
+// have deferreturn, which until then was a size that nobody read.
+static void read_old_fields(const struct pcln_table *t, const uint8_t *r,
+                            const struct pcln_rec_layout *l,
+                            struct pcln_func *f) {
+  enum { FIRST_FUNC_ID = 11 }; // release
+  f->n_funcdata = pcln_load32(r + l->func_id, t->swap);
+  f->flags = 0;
+  f->func_id = t->go_minor == FIRST_FUNC_ID ? (uint8_t)f->deferreturn : 0;
+  f->deferreturn = 0;
+}
+
 // Fills *out from functab entry `idx`, which exists.
 static enum pcln_status load_func(const struct pcln_table *t, uint32_t idx,
                                   struct pcln_func *out) {
@@ -66,6 +79,8 @@ static enum pcln_status load_func(const struct pcln_table *t, uint32_t idx,
     n.start_line = (int32_t)pcln_load32(r + l->start_line, swap);
   if (t->flags & PCLN_MODF_PACKED)
     unpack_masks(&n, r[l->func_id + 2]);
+  else if (pcln_has_old_records(t))
+    read_old_fields(t, r, l, &n);
   n.name = n.hole ? "" : pcln_name_at(t, pcln_load32(f + PCLN_REC_NAME, swap));
   if (!n.name || pcln_record_end(t, &n) > t->functab.len)
     return PCLN_CORRUPT;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Private to pcvalue.c: passing many pairs of a stream at once where the machine
-// has vectors (x86's SSE2; elsewhere nothing is passed).
+// Private to pcvalue.c: passing many pairs of a stream at once where the
+// machine has vectors (x86's SSE2; elsewhere nothing is passed).
 //
 // Which varints are longer than one byte cannot be predicted, so in a long
 // stream a loop over pairs spends most of its time on mispredicted branches.

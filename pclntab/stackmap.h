@@ -42,19 +42,20 @@ enum pcln_map_part { PCLN_MAP_ARGS, PCLN_MAP_LOCALS };
 struct pcln_ptrmap {
   struct pcln_span rows;
   uint32_t n_rows;
-  uint32_t n_words;      // of a row; go1.3 and older: of row 0
-  uint32_t conservative; // go1.3 and older: no rows; so many bytes, at the
-                         // locals' end, are scanned word by word
-  uint8_t shape;         // private
-  bool swap, big_endian;
+  uint32_t n_words;      // of each row
+  uint32_t row_len;      // bytes
+  uint32_t conservative; // go1.2, go1.3: there are no rows, but so many bytes
+                         // at the locals' end to scan word by word
+  uint8_t codes;         // private: what the bits mean
+  bool flip;             // private: bytes of each four are in reverse
 };
 
 // One row.
 struct pcln_map_row {
   const uint8_t *bits; // null: there is no row
   uint32_t n_words;
-  uint8_t shape; // private
-  bool big_endian;
+  uint8_t codes; // private
+  bool flip;     // private
 };
 
 // What stands in a word, or begins there.

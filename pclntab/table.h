@@ -7,14 +7,16 @@
 // A func record is the same sequence of 4-byte fields in every version; what
 // differs is the width of the entry before it (a pointer until go1.17, 4 bytes
 // since) and two fields that came in later (cuOffset in 1.16, startLine in
-// 1.20). So three small numbers describe all six variants. Go 1.2 to 1.11 have
-// no funcID and count funcdata in 4 bytes, which the magic does not tell apart
-// from 1.12 to 1.15: their records are read as the latter, and then seem to
-// have no funcdata (little endian) and a funcID of that count.
+// 1.20). So three small numbers describe all six variants. Go 1.2 to 1.11 count
+// funcdata in 4 bytes, where funcID, padding and a count of one byte are later;
+// the magic does not tell them apart, only a known release does. Where it is
+// not known, a record is read as that of go1.12, and one of an older release
+// then seems to have no funcdata (little endian) and a funcID of that count.
 #ifndef PCLNTAB_TABLE_H
 #define PCLNTAB_TABLE_H
 
 #include "bytes.h"
+#include "go_funcdata.h"
 #include "pclntab.h"
 
 // Offsets from the record's start, in bytes; 0: the layout has no such field.
@@ -124,8 +126,15 @@ static inline uint64_t pcln_record_end(const struct pcln_table *t,
              pcln_funcdata_size(t);
 }
 
+// Whether the table is of go1.2 to go1.11, for sure.
+static inline bool pcln_has_old_records(const struct pcln_table *t) {
+  return t->layout == PCLN_GO_12 && t->go_minor >= 2 && t->go_minor <= 11;
+}
+
 // Bytes of an inline record.
 static inline unsigned pcln_inline_size(const struct pcln_table *t) {
+  if (pcln_has_old_records(t))
+    return PCLN_GO19_INLINE_SIZE;
   return t->layout >= PCLN_GO_120 ? PCLN_GO120_INLINE_SIZE
                                   : PCLN_GO118_INLINE_SIZE;
 }
@@ -178,13 +187,17 @@ pcln_values_at(const struct pcln_table *t, const struct pcln_func *f,
                const uint32_t streams[PCLN_N_VALUES], uint64_t pc,
                int32_t values[PCLN_N_VALUES]);
 
-// One record of an inline tree. `file` and `line` are not read: parentPc says
-// the same, in every layout that has it.
+// One record of an inline tree. Since go1.12 parentPc names a pc at which the
+// streams describe the place of the call; `parent`, `file` and `line` say the
+// same and are not read. Older records have only those.
 struct pcln_inline {
   uint32_t name_off;
   uint32_t parent_pc; // bytes from the physical function's entry
   int32_t start_line; // 0 before go1.20
   uint8_t func_id;
+  bool by_pc;         // parent_pc counts; else:
+  int32_t parent;     // the enclosing inlined call, or -1
+  int32_t file, line; // of the call
 };
 
 // Reads record `idx` of the function's inline tree. PCLN_NOT_FOUND: the table
@@ -201,18 +214,15 @@ static inline const char *pcln_name_at(const struct pcln_table *t,
   return off < t->names.len ? (const char *)t->names.ptr + off : NULL;
 }
 
-// The inline tree's numbers, which moved with the releases of go1.2's layout.
-// Only the caller can tell those apart; unknown means 1.13 or later. Before
-// 1.12, records had no parentPc and are not read: no number is the tree's.
+// The inline tree's numbers; UINT32_MAX where the release is not known and they
+// depend on it. That is asked at each lookup, so the common case is inline.
 static inline uint32_t pcln_pcdata_inltree(const struct pcln_table *t) {
-  if (t->layout > PCLN_GO_12 || t->go_minor == 0 || t->go_minor >= 13)
-    return PCLN_PCDATA_INLTREE;
-  return t->go_minor == 12 ? 1u : UINT32_MAX;
+  return t->layout > PCLN_GO_12 ? PCLN_PCDATA_INLTREE
+                                : pcln_pcdata_index(t, PCLN_PD_INLTREE);
 }
 static inline uint32_t pcln_funcdata_inltree(const struct pcln_table *t) {
-  if (t->layout > PCLN_GO_12)
-    return PCLN_FUNCDATA_INLTREE;
-  return t->go_minor == 12 ? 2u : 4u;
+  return t->layout > PCLN_GO_12 ? PCLN_FUNCDATA_INLTREE
+                                : pcln_funcdata_index(t, PCLN_FD_INLTREE);
 }
 
 // The size of a return address that a call pushes. A bare Go table does not

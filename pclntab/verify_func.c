@@ -140,15 +140,17 @@ static int32_t enclosing(struct pcln_verifier *v, struct inline_check *c,
                "an inlined function's name lies outside of funcnametab");
     return -2;
   }
-  if (rec.parent_pc >= c->limit) {
+  if (rec.by_pc && rec.parent_pc >= c->limit) {
     pcln_fault(v, "inline-parent-pc", f, "funcdata", 0,
                "an inlined call has a parentPc that no line belongs to");
     return -2;
   }
   if (!pcln_verify_spend(v, c->cost))
     return -2;
-  const enum pcln_status status =
-      pcln_run_at(v->t, f, c->stream, f->entry + rec.parent_pc, &run);
+  enum pcln_status status = PCLN_OK;
+  run.value = rec.parent < -1 ? INT32_MAX : rec.parent;
+  if (rec.by_pc)
+    status = pcln_run_at(v->t, f, c->stream, f->entry + rec.parent_pc, &run);
   if (status == PCLN_CORRUPT || run.value >= (int64_t)idx) {
     pcln_fault(v, "inline-parent", f, "funcdata", 0,
                "an inlined call is not behind the call that encloses it");

@@ -438,7 +438,9 @@ void make_table(const struct make_spec *spec, struct made *out) {
   out->options = (struct pcln_open_options){
       .funcdata = {out->bytes + out->funcdata, out->funcdata_len},
       .funcdata_va = MAKE_FUNCDATA_VA,
-      .findfunctab = {out->bytes + out->findfunctab, out->findfunctab_len}};
+      .findfunctab = {out->bytes + out->findfunctab, out->findfunctab_len},
+      // The numbers and records that the maker writes in that layout.
+      .go_minor = spec->layout == PCLN_GO_12 ? 13 : 0};
   free(points);
   free(k);
 }
