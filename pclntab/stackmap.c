@@ -263,6 +263,10 @@ static enum pcln_status part_row(const struct pcln_table *t,
   return pcln_ptrmap_row(&map, idx, row) == PCLN_OK ? PCLN_OK : PCLN_CORRUPT;
 }
 
+// In the releases with a map for each instruction, go1.11 to go1.14, the number
+// where there is none. No collection may find the program there.
+enum { NO_MAP_HERE = -2 };
+
 // The row number that holds at `pc`, and for which pcs.
 static enum pcln_status row_at(const struct pcln_table *t,
                                const struct pcln_func *f, uint64_t pc,
@@ -270,13 +274,14 @@ static enum pcln_status row_at(const struct pcln_table *t,
   const uint32_t index = pcln_pcdata_index(t, PCLN_PD_STACKMAP);
   const uint32_t stream =
       index == PCLN_NO_INDEX ? 0 : pcln_pcdata_stream(t, f, index);
-  if (pcln_run_at(t, f, stream, pc, run) == PCLN_CORRUPT || run->value < -1)
+  if (pcln_run_at(t, f, stream, pc, run) == PCLN_CORRUPT ||
+      run->value < NO_MAP_HERE)
     return PCLN_CORRUPT;
   // At its first instruction a function has the map of its entry, even if that
   // instruction is a call with another one.
   if (pc == f->entry && run->value != -1)
     *run = (struct pcln_run){.lo = 0, .hi = t->quantum, .value = -1};
-  return PCLN_OK;
+  return run->value == NO_MAP_HERE ? PCLN_NOT_FOUND : PCLN_OK;
 }
 
 enum pcln_status pcln_stackmap_at(const struct pcln_table *t,
@@ -286,8 +291,9 @@ enum pcln_status pcln_stackmap_at(const struct pcln_table *t,
   uint32_t unused;
   if (pc < f->entry || pc >= f->end)
     return PCLN_NOT_FOUND;
-  if (row_at(t, f, pc, &m.range) != PCLN_OK)
-    return PCLN_CORRUPT;
+  const enum pcln_status status = row_at(t, f, pc, &m.range);
+  if (status != PCLN_OK)
+    return status;
   m.index = m.range.value;
   m.idx = m.index < 0 ? 0 : (uint32_t)m.index;
   const enum pcln_status locals =

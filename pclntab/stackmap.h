@@ -109,7 +109,8 @@ struct pcln_stackmap {
 };
 
 // What is live at `pc` (of a caller: its return address minus one).
-// PCLN_NOT_FOUND: the function has no map, so nothing is known of its frame.
+// PCLN_NOT_FOUND: the function has no map, so nothing is known of its frame; or
+// (to go1.14) the pc is marked as one where no map holds.
 // PCLN_UNSUPPORTED: as pcln_ptrmap(). PCLN_CORRUPT: a map or stream cannot be
 // read, or the row is not in the map, which a collector must treat as fatal.
 // *out changes on OK only.
