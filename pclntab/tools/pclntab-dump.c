@@ -50,6 +50,7 @@ static const struct action actions[] = {
     [DUMP_STATS] = {"stats", dump_stats},
     [DUMP_LOOKUP] = {"lookup", dump_lookup},
     [DUMP_VERIFY] = {"verify", dump_verify},
+    [DUMP_DIFF] = {"diff", dump_diff},
 };
 
 // --- Main -------------------------------------------------------------------

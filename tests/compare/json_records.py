@@ -164,6 +164,7 @@ def main():
         for action in ACTIONS:
             checker.action(action + [path])
         checker.lookup(path)
+        checker.action(["--diff", sys.argv[3], path])
     print("json_records.py: %d files, %d records; kinds: %s" % (
         len(sys.argv) - 3, checker.records, " ".join(sorted(checker.kinds))))
     unseen = set(checker.schema["$defs"]["record"]["properties"]["kind"]
