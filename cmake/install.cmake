@@ -17,7 +17,7 @@ target_include_directories(pclntab INTERFACE
 set(libraries pclntab pclnrt pclnrt_shared)
 set(tools pclntab-link pclntab-dump)
 set(headers pclntab/format.h pclntab/status.h pclntab/pclntab.h
-  pclntab/go_funcdata.h pclntab/stackmap.h pclntab/module.h runtime/pclnrt.h)
+  pclntab/go_funcdata.h pclntab/go_names.h pclntab/stackmap.h pclntab/module.h runtime/pclnrt.h)
 
 install(TARGETS ${libraries} EXPORT pclntab-targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}

@@ -34,6 +34,7 @@ foreach(module lookup pcvalue pcvalue_rows frameinfo verify)
   pclntab_unit_test(${module} test_tables pclntab_lookup)
 endforeach()
 pclntab_unit_test(crc32c pclntab_lookup)
+pclntab_unit_test(go_names pclntab_lookup)
 pclntab_unit_test(cfi pclntab_lookup)
 
 # Model half.
