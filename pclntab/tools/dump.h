@@ -54,10 +54,14 @@ struct dump_options {
   // Of the lookup; each means what it means to addr2line.
   bool functions, inlines, pretty, basenames, addresses;
   bool return_addresses; // look up one byte before
+  const char *section;   // addresses count from its start
   char *const *addrs;    // from the command line; none: standard input
   int n_addrs;
 };
 
+// Replaces arguments @FILE by the words in the file. What they then are lives
+// to the end of the process. False: no memory.
+bool dump_args_expand(int *argc, char ***argv);
 // Fills *o. False: `why` holds the complaint, one sentence.
 bool dump_options_parse(int argc, char *const *argv, struct dump_options *o,
                         char *why, size_t why_len);
@@ -157,6 +161,22 @@ void dump_names_free(struct dump_names *names);
 // `name` demangled, or `name`. Lives as long as *names and `name` do.
 const char *dump_name(struct dump_names *names, const char *name);
 
+// --- dump_address.c: what stands for an address
+// --------------------------------
+
+struct dump_addresses {
+  const struct pcln_table *table;
+  uint64_t base;   // added to numbers
+  uint32_t *slots; // functab index plus one, by the hash of the name
+  size_t n_slots;
+};
+// The address in s[0, end): a hexadecimal number, a function's name, or both as
+// NAME+OFFSET. *shown is what is repeated to the user: a number as it was
+// given. False: it is none of them.
+bool dump_address_parse(struct dump_addresses *a, const char *s,
+                        const char *end, uint64_t *shown, uint64_t *va);
+void dump_addresses_free(struct dump_addresses *a);
+
 // --- dump_find.c, dump_go.c: the table in a file -----------------------------
 
 struct dump_file {
@@ -181,6 +201,8 @@ void dump_file_close(struct dump_file *f);
 // The file's bytes at link-time address `va`, up to the end of what is stored
 // there; absent where the file has none (a sidecar and a bare table have none).
 struct pcln_span dump_code_at(const struct dump_file *f, uint64_t va);
+// The link-time address of the section `name`; false: there is none.
+bool dump_section_va(const struct dump_file *f, const char *name, uint64_t *va);
 // What a Go binary tells of the table at address `va` outside of it.
 void dump_go_options(struct pcln_elf *elf, struct pcln_span table, uint64_t va,
                      struct pcln_open_options *out);
@@ -216,6 +238,8 @@ const char *dump_save_text(char *buf, size_t len, uint8_t kind, int32_t off,
                            const char *same);
 // Bytes of a stream with its terminator; 0 if it is absent.
 uint64_t dump_stream_bytes(const struct pcln_table *t, uint32_t stream);
+// A hash of bytes; the same in every run.
+uint64_t dump_hash(uint64_t seed, const void *bytes, size_t len);
 // What stands behind the last slash.
 const char *dump_basename(const char *path);
 // Whether the filters let the function pass.

@@ -171,3 +171,11 @@ void dump_file_close(struct dump_file *f) {
 struct pcln_span dump_code_at(const struct dump_file *f, uint64_t va) {
   return pcln_image_at(&f->image, va);
 }
+
+bool dump_section_va(const struct dump_file *f, const char *name,
+                     uint64_t *va) {
+  const struct pcln_elf_section *s =
+      f->elf ? pcln_elf_find(f->elf, name) : NULL;
+  *va = s ? s->va : 0;
+  return s;
+}

@@ -18,6 +18,11 @@ enum {
   INPUT_CAP = 1 << 16,
 };
 
+struct lookup {
+  struct dump *d;
+  struct dump_addresses addresses;
+};
+
 // --- Text -------------------------------------------------------------------
 
 static void put_text(struct dump_out *o, const char *s) {
@@ -52,12 +57,12 @@ static void put_address(struct dump *d, uint64_t va) {
   put_text(d->out, d->options->pretty ? ": " : "\n");
 }
 
-static enum pcln_status text_answer(struct dump *d, uint64_t va,
+static enum pcln_status text_answer(struct dump *d, uint64_t shown,
                                     struct pcln_frame_iter *it) {
   struct pcln_frame frame;
   bool first = true;
   if (d->options->addresses)
-    put_address(d, va);
+    put_address(d, shown);
   while (pcln_frames_next(it, &frame)) {
     if (!first && d->options->pretty)
       put_text(d->out, " (inlined by) ");
@@ -114,60 +119,35 @@ static enum pcln_status report(struct dump *d, const char *fault,
   return PCLN_CORRUPT;
 }
 
-static enum pcln_status look_up(struct dump *d, uint64_t va) {
+// `shown` is what the user gave for the address `va`.
+static enum pcln_status look_up(struct dump *d, uint64_t shown, uint64_t va) {
   struct pcln_frame_iter it;
   const uint64_t pc = va - (d->options->return_addresses ? 1 : 0);
   // The iterator is sound, and at its end, whatever the status.
   enum pcln_status status = pcln_frames_begin(&d->file->table, pc, &it);
-  status = d->options->json ? json_answer(d, va, &it) : text_answer(d, va, &it);
+  status =
+      d->options->json ? json_answer(d, va, &it) : text_answer(d, shown, &it);
   if (status != PCLN_CORRUPT)
     return PCLN_OK;
   return report(d, "record-unreadable", it.func.name, pc - it.func.entry,
                 "cannot be decoded; --verify says what is wrong");
 }
 
-static int hex_value(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  c |= 0x20;
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-// A hexadecimal number, with or without 0x, between white space.
-static bool parse_address(const char *s, const char *end, uint64_t *va) {
-  while (s < end && is_space(*s))
-    s++;
-  while (s < end && is_space(end[-1]))
-    end--;
-  if (end - s > 2 && s[0] == '0' && (s[1] | 0x20) == 'x')
-    s += 2;
-  uint64_t v = 0;
-  if (s == end)
-    return false;
-  for (; s < end; s++) {
-    const int digit = hex_value(*s);
-    if (digit < 0 || v >> 60)
-      return false;
-    v = v << 4 | (uint64_t)digit;
-  }
-  *va = v;
-  return true;
-}
-
 // An input that is no address is answered as an unknown one, so that answers
 // stay in step with the input.
-static enum pcln_status answer(struct dump *d, const char *s, const char *end) {
-  uint64_t va;
-  if (parse_address(s, end, &va))
-    return look_up(d, va);
+static enum pcln_status answer(struct lookup *l, const char *s,
+                               const char *end) {
+  struct dump *d = l->d;
+  uint64_t shown = 0, va = 0;
+  if (dump_address_parse(&l->addresses, s, end, &shown, &va))
+    return look_up(d, shown, va);
   struct pcln_frame_iter none = {.done = true, .status = PCLN_NOT_FOUND};
   if (d->options->json)
     (void)json_answer(d, 0, &none);
   else
     (void)text_answer(d, 0, &none);
-  return report(d, "bad-address", NULL, 0, "an input is no hexadecimal number");
+  return report(d, "bad-address", NULL, 0,
+                "an input is neither a hexadecimal number nor a function");
 }
 
 // --- Standard input ---------------------------------------------------------
@@ -177,17 +157,18 @@ static enum pcln_status keep(enum pcln_status worst, enum pcln_status status) {
 }
 
 // Answers the whole lines in buf[0, len); returns the bytes they took.
-static size_t answer_lines(struct dump *d, const char *buf, size_t len,
+static size_t answer_lines(struct lookup *l, const char *buf, size_t len,
                            enum pcln_status *worst) {
   const char *line = buf, *end = buf + len, *newline;
   while ((newline = memchr(line, '\n', (size_t)(end - line)))) {
-    *worst = keep(*worst, answer(d, line, newline));
+    *worst = keep(*worst, answer(l, line, newline));
     line = newline + 1;
   }
   return (size_t)(line - buf);
 }
 
-static enum pcln_status answer_stdin(struct dump *d) {
+static enum pcln_status answer_stdin(struct lookup *l) {
+  struct dump *d = l->d;
   static char buf[INPUT_CAP];
   enum pcln_status worst = PCLN_OK;
   size_t len = 0;
@@ -202,23 +183,31 @@ static enum pcln_status answer_stdin(struct dump *d) {
     if (n == 0)
       break;
     len += (size_t)n;
-    const size_t used = answer_lines(d, buf, len, &worst);
+    const size_t used = answer_lines(l, buf, len, &worst);
     len -= used;
     memmove(buf, buf + used, len);
     if (len == sizeof buf)
       return keep(worst, report(d, "bad-address", NULL, 0,
                                 "a line of standard input does not end"));
   }
-  return len ? keep(worst, answer(d, buf, buf + len)) : worst;
+  return len ? keep(worst, answer(l, buf, buf + len)) : worst;
 }
 
 enum pcln_status dump_lookup(struct dump *d) {
+  struct lookup l = {.d = d, .addresses = {.table = &d->file->table}};
+  const char *section = d->options->section;
   enum pcln_status worst = PCLN_OK;
-  if (d->options->n_addrs == 0)
-    return answer_stdin(d);
+  if (section && !dump_section_va(d->file, section, &l.addresses.base)) {
+    (void)report(d, "no-section", NULL, 0,
+                 "the file has no section of the name given with -j");
+    return PCLN_NOT_FOUND;
+  }
   for (int i = 0; i < d->options->n_addrs; i++) {
     const char *s = d->options->addrs[i];
-    worst = keep(worst, answer(d, s, s + strlen(s)));
+    worst = keep(worst, answer(&l, s, s + strlen(s)));
   }
+  if (d->options->n_addrs == 0)
+    worst = answer_stdin(&l);
+  dump_addresses_free(&l.addresses);
   return worst;
 }

@@ -60,7 +60,9 @@ static const struct option long_options[] = {
     {"inlines", no_argument, NULL, 'i'},
     {"pretty-print", no_argument, NULL, 'p'},
     {"basenames", no_argument, NULL, 's'},
-    {"demangle", no_argument, NULL, 'C'},
+    {"demangle", optional_argument, NULL, 'C'},
+    {"section", required_argument, NULL, 'j'},
+    {"target", required_argument, NULL, 'b'},
     {"addresses", no_argument, NULL, 'a'},
     {NULL, 0, NULL, 0},
 };
@@ -86,7 +88,11 @@ const char *dump_options_help(void) {
          "  --stats               bytes of each component, and coverage\n"
          "  --lookup              file and line of each ADDRESS, or of those on"
          " standard\n"
-         "                        input; the action when ADDRESS or -e is given"
+         "                        input; the action when ADDRESS or -e is "
+         "given."
+         "\n"
+         "                        An ADDRESS is hexadecimal, or "
+         "FUNCTION[+OFFSET]"
          "\n"
          "  --disasm[=GLOB]       machine code with lines, inlined calls, "
          "rules,"
@@ -96,10 +102,11 @@ const char *dump_options_help(void) {
          "  --diff                what changed from FILE to the next argument\n"
          "  --scan                places that look like a table, with reasons\n"
          "  --html                a report to explore in a browser\n"
-         "  --help                this text\n"
-         "  --version             version of this program\n"
+         "  -h, --help            this text\n"
+         "  -v, --version         version of this program\n"
          "\n"
          "Options:\n"
+         "  @FILE                 the words in FILE, as if they stood here\n"
          "  --json                records as one JSON document\n"
          "  -o, --output=FILE     write there, not to standard output\n"
          "  --func=GLOB           only functions whose name matches\n"
@@ -107,13 +114,15 @@ const char *dump_options_help(void) {
          "  --file=GLOB           only functions with code from such a file\n"
          "  --address=LO[,HI]     only functions that cover an address from LO"
          " to before HI\n"
-         "  -C, --demangle        show C++ names as in the source\n"
+         "  -C, --demangle[=auto] show C++ names as in the source\n"
          "  -s, --basenames       show file names without their directories\n"
          "  -e, --exe=FILE        the file, as for addr2line\n"
          "  -f, --functions       lookup: also the function\n"
          "  -i, --inlines         lookup: also the callers of an inlined call\n"
          "  -p, --pretty-print    lookup: one line per call\n"
          "  -a, --addresses       lookup: also the address\n"
+         "  -j, --section=NAME    lookup: addresses count from the section's "
+         "start\n"
          "  --return-addresses    lookup: one byte before each address\n"
          "  --text-start=ADDRESS  where Go's text begins, if nothing says it\n"
          "  --magic=VERSION       read the table as one of Go VERSION (1.2,"
@@ -163,7 +172,31 @@ static bool take_range(struct dump_options *o, const char *text) {
   return o->has_range && !*end && o->lo < o->hi;
 }
 
-enum take_result { TAKEN, TAKE_UNKNOWN, TAKE_BAD_VALUE, TAKE_BAD_VERSION };
+// What is wrong with an option; the order of `take_why`.
+enum take_result {
+  TAKEN,
+  TAKE_UNKNOWN,
+  TAKE_BAD_VALUE,
+  TAKE_BAD_VERSION,
+  TAKE_BAD_STYLE,
+  TAKE_TARGET,
+};
+
+static const char *const take_why[] = {
+    [TAKE_BAD_VALUE] = "not an address or a range: ",
+    [TAKE_BAD_VERSION] = "not a version of Go: ",
+    [TAKE_BAD_STYLE] = "a style of demangling that is not known: ",
+    [TAKE_TARGET] = "-b has no meaning here, a file's format is found in it: ",
+};
+
+static enum take_result take_style(struct dump_options *o, const char *style) {
+  static const char *const styles[] = {"auto", "gnu-v3"};
+  o->demangle = true;
+  for (size_t i = 0; style && i < sizeof styles / sizeof *styles; i++)
+    if (strcmp(style, styles[i]) == 0)
+      return TAKEN;
+  return style ? TAKE_BAD_STYLE : TAKEN;
+}
 
 // Takes an option that is no action.
 static enum take_result take(struct dump_options *o, int c) {
@@ -213,8 +246,12 @@ static enum take_result take(struct dump_options *o, int c) {
     o->basenames = true;
     break;
   case 'C':
-    o->demangle = true;
+    return take_style(o, optarg);
+  case 'j':
+    o->section = optarg;
     break;
+  case 'b':
+    return TAKE_TARGET;
   case 'a':
     o->addresses = true;
     break;
@@ -251,6 +288,7 @@ static bool check_meaning(const struct dump_options *o, char *why,
       {"-p", o->pretty, lookup && !o->json},
       {"-a", o->addresses, lookup && !o->json},
       {"--return-addresses", o->return_addresses, lookup},
+      {"-j", o->section, lookup},
       {"an ADDRESS", o->n_addrs > 0, lookup},
   };
   for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
@@ -268,18 +306,20 @@ bool dump_options_parse(int argc, char *const *argv, struct dump_options *o,
   opterr = 0;
   optind = 0; // glibc: also forgets a scan before this one
   int c;
-  while ((c = getopt_long(argc, argv, ":o:e:fipsCa", long_options, NULL)) !=
-         -1) {
+  while ((c = getopt_long(argc, argv, ":o:e:j:b:fipsCahvHV", long_options,
+                          NULL)) != -1) {
     if (c == ':')
       return complain_option(why, why_len, "no argument for ", argv);
+    if (c == 'h' || c == 'H')
+      c = OPT_ACTION + DUMP_HELP;
+    if (c == 'v' || c == 'V')
+      c = OPT_ACTION + DUMP_VERSION;
     if (c < OPT_ACTION) {
       const enum take_result taken = take(o, c);
       if (taken == TAKE_UNKNOWN)
         return complain_option(why, why_len, "unknown option ", argv);
-      if (taken == TAKE_BAD_VALUE)
-        return complain(why, why_len, "not an address or a range: ", optarg);
-      if (taken == TAKE_BAD_VERSION)
-        return complain(why, why_len, "not a version of Go: ", optarg);
+      if (taken != TAKEN)
+        return complain(why, why_len, take_why[taken], optarg);
       continue;
     }
     if (o->action != DUMP_NONE && (int)o->action != c - OPT_ACTION)

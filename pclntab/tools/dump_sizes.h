@@ -56,9 +56,6 @@ void dump_tally_free(struct dump_tally *tally);
 // Sorts by what changed most, in either direction (with one table: the most
 // bytes), then by name. No entry may be added any more.
 void dump_tally_sort(struct dump_tally *tally);
-// A hash of bytes; the same in every run.
-uint64_t dump_hash(uint64_t seed, const void *bytes, size_t len);
-
 // The file of the function's own first row, or null.
 const char *dump_func_file(const struct pcln_table *t,
                            const struct pcln_func *f);

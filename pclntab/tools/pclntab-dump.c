@@ -64,7 +64,16 @@ static int complain(const char *path, const char *text, const char *name) {
 static int exit_code(const struct dump *d, enum pcln_status status) {
   if (d->options->action == DUMP_DIFF) // as diff(1)
     return status != PCLN_OK ? EXIT_NOT_RUN : d->differs;
-  return status == PCLN_OK ? EXIT_SOUND : EXIT_FAULTS;
+  switch (status) {
+  case PCLN_OK:
+    return EXIT_SOUND;
+  case PCLN_NOT_FOUND:
+  case PCLN_NO_MEMORY:
+  case PCLN_IO:
+    return EXIT_NOT_RUN;
+  default:
+    return EXIT_FAULTS;
+  }
 }
 
 // The document of the action, written to `fd`.
@@ -119,6 +128,8 @@ static int run_with_names(const struct dump_options *options,
 int main(int argc, char **argv) {
   struct dump_options options;
   char why[256];
+  if (!dump_args_expand(&argc, &argv))
+    return complain(NULL, pcln_status_text(PCLN_NO_MEMORY), "no-memory");
   if (!dump_options_parse(argc, argv, &options, why, sizeof why))
     return complain(NULL, why, "usage");
   if (options.action == DUMP_HELP) {
