@@ -153,7 +153,7 @@ struct pcln_run_iter {
   uint32_t pc_off;
   int32_t value;
   uint8_t quantum;
-  bool first;
+  bool first, strict;
   enum pcln_status status;
 };
 PCLN_API void pcln_runs_begin(const struct pcln_table *t, uint32_t stream,
@@ -197,6 +197,7 @@ struct pcln_rows { // the caller's; nothing in it is for the caller but `status`
   uint32_t end_off; // in bytes
   uint32_t held;    // in quanta: up to here `file` and `inl` stay as they are
   uint8_t quantum;
+  bool strict;
   enum pcln_status status;
 };
 // The function's rows from its entry to its end. A hole and a function without

@@ -18,8 +18,8 @@
 // need. Streams of lines are longer and less regular: after a few pairs, whole
 // blocks are summed at once where the machine has vectors (pcvalue_vector.h).
 //
-// A pc delta of 0 is refused: no writer makes one, and Go's own reader would
-// take the next pair for the first.
+// A run without a pc is legal in Go's tables, whose assembler for s390x writes
+// some: it changes the value before the next run. In ours it is refused.
 //
 // A stream may run on past the function's last byte (virtual pcs of inlined
 // call sites), so nothing here knows the function's end.
@@ -141,7 +141,7 @@ found:
 static void begin(const struct pcln_table *t, uint32_t stream, uint32_t target,
                   unsigned few, struct lookup *l) {
   l->goal = t->quantum == 1 ? target : target / t->quantum;
-  l->d = (struct decoder){.value = -1, .first = true};
+  l->d = (struct decoder){.value = -1, .first = true, .strict = t->ours};
   l->state = ENDED; // an absent stream
   if (stream == 0)
     return;
@@ -249,8 +249,11 @@ enum pcln_status pcln_stream_find(const struct pcln_table *t,
 
 void pcln_runs_begin(const struct pcln_table *t, uint32_t stream,
                      struct pcln_run_iter *it) {
-  *it = (struct pcln_run_iter){
-      .value = -1, .quantum = t->quantum, .first = true, .status = PCLN_OK};
+  *it = (struct pcln_run_iter){.value = -1,
+                               .quantum = t->quantum,
+                               .first = true,
+                               .strict = t->ours,
+                               .status = PCLN_OK};
   if (stream == 0)
     return; // absent: no runs
   if (stream >= t->pctab.len) {
@@ -268,7 +271,8 @@ bool pcln_runs_next(struct pcln_run_iter *it, struct pcln_run *out) {
                       .end = it->end,
                       .pc = it->pc_off / it->quantum,
                       .value = it->value,
-                      .first = it->first};
+                      .first = it->first,
+                      .strict = it->strict};
   uint32_t next;
   const enum step s = step(&d, &next);
   if (s != STEP_RUN || next > UINT32_MAX / it->quantum) {

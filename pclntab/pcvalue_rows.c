@@ -37,14 +37,15 @@ static enum pcln_status stream_begin(const struct pcln_table *t,
   return PCLN_OK;
 }
 
-// The pair that step_wide() left. `first`: it is the stream's first.
+// The pair that step_wide() left.
 static __attribute__((noinline)) enum pcln_status
-stream_slow(struct pcln_row_stream *s, bool first) {
+stream_slow(struct pcln_row_stream *s, bool strict) {
   struct decoder d = {.pos = s->pos,
                       .end = s->end,
                       .pc = s->next,
                       .value = s->value,
-                      .first = first};
+                      .first = s->next == 0,
+                      .strict = strict};
   const enum step got = step(&d, &s->next);
   s->pos = d.pos;
   s->value = d.value;
@@ -54,12 +55,13 @@ stream_slow(struct pcln_row_stream *s, bool first) {
   return got == STEP_END ? PCLN_OK : PCLN_CORRUPT;
 }
 
-static inline enum pcln_status stream_next(struct pcln_row_stream *s) {
+static inline enum pcln_status stream_next(struct pcln_row_stream *s,
+                                           bool strict) {
   struct decoder d = {
       .pos = s->pos, .end = s->end, .pc = s->next, .value = s->value};
   uint32_t next;
   if (s->next == 0 || !step_wide(&d, &next))
-    return stream_slow(s, s->next == 0);
+    return stream_slow(s, strict);
   s->pos = d.pos;
   s->value = d.value;
   s->next = next;
@@ -67,11 +69,11 @@ static inline enum pcln_status stream_next(struct pcln_row_stream *s) {
 }
 
 // Moves the stream on to the run that covers `pc`.
-static inline enum pcln_status stream_to(struct pcln_row_stream *s,
-                                         uint32_t pc) {
+static inline enum pcln_status stream_to(struct pcln_row_stream *s, uint32_t pc,
+                                         bool strict) {
   enum pcln_status status = PCLN_OK;
   while (s->next <= pc && status == PCLN_OK)
-    status = stream_next(s);
+    status = stream_next(s, strict);
   return status;
 }
 
@@ -81,7 +83,7 @@ void pcln_rows_begin(const struct pcln_table *t, const struct pcln_func *f,
                      struct pcln_rows *it) {
   const uint64_t size = f->end - f->entry;
   const uint32_t inl = pcln_pcdata_stream(t, f, pcln_pcdata_inltree(t));
-  *it = (struct pcln_rows){.quantum = t->quantum};
+  *it = (struct pcln_rows){.quantum = t->quantum, .strict = t->ours};
   it->end_off = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
   it->end = it->end_off / it->quantum + (it->end_off % it->quantum != 0);
   const enum pcln_status status[] = {stream_begin(t, f->pcfile, &it->file),
@@ -101,13 +103,14 @@ size_t pcln_rows_next(struct pcln_rows *it, struct pcln_row *rows, size_t n) {
   size_t i = 0;
   for (; i < n && at < end; i++) {
     if (at >= held) {
-      status |= stream_to(&it->file, at) | stream_to(&it->inl, at);
+      status |= stream_to(&it->file, at, it->strict) |
+                stream_to(&it->inl, at, it->strict);
       held = least(least(it->file.next, it->inl.next), end);
       file = it->file.value;
       inl = it->inl.value;
     }
     if (line.next <= at)
-      status |= stream_to(&line, at);
+      status |= stream_to(&line, at, it->strict);
     const uint32_t hi = least(line.next, held);
     rows[i] = (struct pcln_row){.lo = at * quantum,
                                 .hi = hi < end ? hi * quantum : it->end_off,

@@ -14,7 +14,8 @@ struct decoder {
   const uint8_t *pos, *end;
   uint32_t pc; // in quanta from the function's entry: where the next run begins
   int32_t value; // of the run before
-  bool first;    // the next pair is the first
+  bool first;    // the next pair is the first, or at the pc of the first
+  bool strict;   // a run has one quantum at least: in our tables
 };
 
 static inline int32_t add_wrapping(int32_t a, uint32_t b) {
@@ -42,18 +43,22 @@ enum step { STEP_RUN, STEP_END, STEP_BAD };
 // is left for the caller to move.
 static __attribute__((noinline)) enum step step(struct decoder *d,
                                                 uint32_t *next_pc) {
-  uint32_t value, delta;
-  if (!varint(&d->pos, d->end, &value))
-    return STEP_BAD;
-  if (value == 0 && !d->first)
-    return STEP_END;
-  if (!varint(&d->pos, d->end, &delta) || delta == 0 ||
-      delta > UINT32_MAX - d->pc)
-    return STEP_BAD;
-  d->first = false;
-  d->value = add_wrapping(d->value, (uint32_t)pcln_unzigzag(value));
-  *next_pc = d->pc + delta;
-  return STEP_RUN;
+  for (;;) {
+    uint32_t value, delta;
+    if (!varint(&d->pos, d->end, &value))
+      return STEP_BAD;
+    if (value == 0 && !d->first)
+      return STEP_END;
+    if (!varint(&d->pos, d->end, &delta) || (delta == 0 && d->strict) ||
+        delta > UINT32_MAX - d->pc)
+      return STEP_BAD;
+    d->value = add_wrapping(d->value, (uint32_t)pcln_unzigzag(value));
+    if (delta == 0)
+      continue;
+    d->first = false;
+    *next_pc = d->pc + delta;
+    return STEP_RUN;
+  }
 }
 
 // The number in the up to three bytes of a varint; the rest of `w` is zero.

@@ -28,7 +28,7 @@ extern "C" {
   X(PCLN_CHECK_MAGIC, 12, "magic", "the magic is one of Go's")                 \
   X(PCLN_CHECK_PADDING, 3, "padding", "the two bytes behind it are 0")         \
   X(PCLN_CHECK_QUANTUM, 3, "quantum", "the quantum is 1, 2 or 4")              \
-  X(PCLN_CHECK_PTR_SIZE, 3, "pointer-size", "the pointer size is 4 or 8")      \
+  X(PCLN_CHECK_PTR_SIZE, 3, "ptrsize", "the pointer size is 4 or 8")           \
   X(PCLN_CHECK_COUNT, 9, "count",                                              \
     "functab has as many entries as are counted")                              \
   X(PCLN_CHECK_OFFSETS, 10, "offsets", "the regions are in order and inside")  \

@@ -82,13 +82,12 @@ static void rows_are_maximal(void **state) {
 static void malformed_stream_says_nothing_from_there_on(void **state) {
   (void)state;
   static struct made made;
-  const struct make_spec s = sample_spec(PCLN_GO_120, 8, 1, false, false);
+  const struct make_spec s = sample_spec(PCLN_GO_120, 8, 1, false, true);
   struct pcln_table t;
   struct pcln_func f;
   make_table(&s, &made);
   make_patch(&made, made.pcln[SAMPLE_DELTA] + 21, 1, 0); // a pc delta of 0
-  assert_int_equal(
-      pcln_open(&t, made.bytes, made.funcdata, &made.options, NULL), PCLN_OK);
+  assert_int_equal(pcln_open(&t, made.bytes, made.len, NULL, NULL), PCLN_OK);
   assert_int_equal(pcln_func_at(&t, SAMPLE_DELTA, &f), PCLN_OK);
   struct pcln_rows it;
   struct pcln_row row, last = {.hi = 0};
@@ -106,6 +105,33 @@ static void malformed_stream_says_nothing_from_there_on(void **state) {
   assert_int_equal(last.hi, f.end - f.entry);
   assert_int_equal(last.line, -1);
   assert_in_range(lines, 5, 10);
+}
+
+// Go's assembler for s390x writes runs without a pc. Here delta's sixth run
+// becomes one: its value is part of the seventh's.
+static void runs_without_a_pc_are_stepped_over(void **state) {
+  (void)state;
+  static struct made made;
+  const struct make_spec s = sample_spec(PCLN_GO_120, 8, 1, false, false);
+  struct pcln_table t;
+  struct pcln_func f;
+  make_table(&s, &made);
+  const size_t pair = made.pcln[SAMPLE_DELTA] + 20;
+  const uint8_t at = made.bytes[pair - 1];
+  make_patch(&made, pair + 1, 1, 0);
+  assert_int_equal(
+      pcln_open(&t, made.bytes, made.funcdata, &made.options, NULL), PCLN_OK);
+  assert_int_equal(pcln_func_at(&t, SAMPLE_DELTA, &f), PCLN_OK);
+  check_function(&t, &f, 64);
+  struct pcln_rows it;
+  struct pcln_row rows[64];
+  pcln_rows_begin(&t, &f, &it);
+  assert_int_equal(pcln_rows_next(&it, rows, 64), 64);
+  uint32_t i = 0;
+  while (rows[i].line == sample_delta_line(rows[i].lo))
+    i++;
+  assert_in_range(i, 4, 10);
+  assert_int_equal(rows[i].line, sample_delta_line(rows[i].lo + at));
 }
 
 static void stream_outside_of_pctab_is_refused(void **state) {
@@ -133,6 +159,7 @@ int main(void) {
       cmocka_unit_test(rows_say_what_lookups_say),
       cmocka_unit_test(rows_are_maximal),
       cmocka_unit_test(malformed_stream_says_nothing_from_there_on),
+      cmocka_unit_test(runs_without_a_pc_are_stepped_over),
       cmocka_unit_test(stream_outside_of_pctab_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
