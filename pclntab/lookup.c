@@ -73,7 +73,7 @@ static enum pcln_status load_func(const struct pcln_table *t, uint32_t idx,
   };
   if (l->cu_offset) {
     n.cu_offset = pcln_load32(r + l->cu_offset, swap);
-    n.hole = n.cu_offset == PCLN_NO_CU;
+    n.hole = pcln_is_hole(t, r);
   }
   if (l->start_line)
     n.start_line = (int32_t)pcln_load32(r + l->start_line, swap);
@@ -159,8 +159,7 @@ enum pcln_status pcln_find_frame(const struct pcln_table *t, uint64_t pc,
   if (t->flags & PCLN_MODF_PACKED)
     unpack_masks(out, r[l->func_id + 2]);
   out->rec_off = (uint32_t)rec;
-  out->hole =
-      l->cu_offset && pcln_load32(r + l->cu_offset, t->swap) == PCLN_NO_CU;
+  out->hole = pcln_is_hole(t, r);
   return PCLN_OK;
 }
 

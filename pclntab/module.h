@@ -144,6 +144,10 @@ PCLN_MUST_CHECK enum pcln_status pcln_module_workers(struct pcln_module *m,
 bool pcln_module_equal(const struct pcln_module *a,
                        const struct pcln_module *b);
 
+struct pcln_prefix_map { // as -ffile-prefix-map=OLD=NEW
+  const char *from, *to;
+};
+
 // --- Encoder and decoder ----------------------------------------------------
 
 struct pcln_encode_options {

@@ -15,6 +15,7 @@ struct pcln_pairs {
   uint32_t lo, hi;      // bytes from entry: the run read last
   int32_t value;        // of that run; -1 before the first
   bool first;
+  bool empty_runs; // are stepped over, as Go's readers do; else they are wrong
 };
 
 static inline struct pcln_pairs pcln_pairs_at(struct pcln_span stream,
@@ -28,16 +29,20 @@ static inline struct pcln_pairs pcln_pairs_at(struct pcln_span stream,
 // True: `value` holds for lo <= x < hi. False: the end, or p->c.failed, when
 // the stream has no terminator, an empty run, or goes beyond 32 bits.
 static inline bool pcln_pairs_next(struct pcln_pairs *p) {
-  const uint32_t delta = pcln_varint32(&p->c);
-  if (delta == 0 && !p->first)
-    return false;
-  const uint32_t step = pcln_varint32(&p->c);
-  const uint64_t hi = p->hi + (uint64_t)step * p->quantum;
-  if (step == 0 || hi > UINT32_MAX)
-    pcln_fail(&p->c);
-  if (p->c.failed)
-    return false;
-  p->value = (int32_t)((uint32_t)p->value + (uint32_t)pcln_unzigzag(delta));
+  uint32_t step;
+  uint64_t hi;
+  do {
+    const uint32_t delta = pcln_varint32(&p->c);
+    if (delta == 0 && !p->first)
+      return false;
+    step = pcln_varint32(&p->c);
+    hi = p->hi + (uint64_t)step * p->quantum;
+    if ((step == 0 && (p->first || !p->empty_runs)) || hi > UINT32_MAX)
+      pcln_fail(&p->c);
+    if (p->c.failed)
+      return false;
+    p->value = (int32_t)((uint32_t)p->value + (uint32_t)pcln_unzigzag(delta));
+  } while (step == 0);
   p->lo = p->hi;
   p->hi = (uint32_t)hi;
   p->first = false;

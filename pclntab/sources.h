@@ -8,10 +8,6 @@
 #include "elf_image.h"
 #include "module.h"
 
-struct pcln_prefix_map { // as -ffile-prefix-map=OLD=NEW
-  const char *from, *to;
-};
-
 struct pcln_source_options {
   unsigned threads;                   // >= 1
   const struct pcln_prefix_map *maps; // the last match wins, as in GCC

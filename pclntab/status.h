@@ -42,6 +42,7 @@ struct pcln_report {
   const char *file;    // the file or archive(member) it is about
   const char *func;    // the function it is about
   uint64_t func_off;   // bytes from that function's entry
+  uint64_t pc;         // the address it is about, as in pclntab.h; 0: none
   const char *region;  // section or part of the table, e.g. "pctab"
   uint64_t region_off; // bytes from that region's start
   const char *text;    // one sentence, no newline

@@ -85,6 +85,13 @@ static inline uint64_t pcln_functab_rec(const struct pcln_table *t, size_t i) {
   return off - (uint64_t)(t->functab.ptr - t->pclntab.ptr);
 }
 
+// Bytes that findfunctab has for the table's text; n_funcs > 0.
+static inline uint64_t pcln_findfunc_size(const struct pcln_table *t) {
+  const uint64_t len = t->text_len - pcln_functab_pc(t, 0);
+  return 4 * ((len + PCLN_FINDFUNC_BUCKET - 1) / PCLN_FINDFUNC_BUCKET) +
+         (len + PCLN_FINDFUNC_SUBBUCKET - 1) / PCLN_FINDFUNC_SUBBUCKET;
+}
+
 // Entries of a record's PCDATA or FUNCDATA array; in a packed record only those
 // in `mask` are there, else `n`.
 static inline uint32_t pcln_n_slots(const struct pcln_table *t, uint32_t mask,
@@ -212,6 +219,17 @@ PCLN_MUST_CHECK enum pcln_status pcln_inline_at(const struct pcln_table *t,
 static inline const char *pcln_name_at(const struct pcln_table *t,
                                        uint32_t off) {
   return off < t->names.len ? (const char *)t->names.ptr + off : NULL;
+}
+
+// Whether the record at `r` is that of a hole. Go's linker gives functions of C
+// code that it links itself no unit either, but they have names.
+static inline bool pcln_is_hole(const struct pcln_table *t, const uint8_t *r) {
+  const struct pcln_rec_layout *l = pcln_rec_layout(t);
+  if (!l->cu_offset || pcln_load32(r + l->cu_offset, t->swap) != PCLN_NO_CU)
+    return false;
+  const char *name =
+      pcln_name_at(t, pcln_load32(r + l->entry_size + PCLN_REC_NAME, t->swap));
+  return t->ours || !name || !*name;
 }
 
 // The inline tree's numbers; UINT32_MAX where the release is not known and they

@@ -20,14 +20,17 @@
 
 #include "crc32c.h"
 
+#include <limits.h>
+
 void pcln_fault(struct pcln_verifier *v, const char *fault,
                 const struct pcln_func *f, const char *region,
                 uint64_t region_off, const char *text) {
-  if (v->n_faults++ >= PCLN_MAX_FAULTS)
+  if (v->n_faults++ >= v->max_faults)
     return;
   pcln_say(v->sink, &(struct pcln_report){.severity = PCLN_ERROR,
                                           .fault = fault,
                                           .func = f ? f->name : NULL,
+                                          .pc = f ? f->entry : 0,
                                           .region = region,
                                           .region_off = region_off,
                                           .text = text});
@@ -38,7 +41,7 @@ bool pcln_verify_spend(struct pcln_verifier *v, uint64_t bytes) {
     if (!pcln_verify_enough(v))
       pcln_fault(v, "verify-work", NULL, "pclntab", 0,
                  "the table leads to the same bytes too often to be checked");
-    v->n_faults = PCLN_MAX_FAULTS;
+    v->n_faults = v->max_faults;
     return false;
   }
   v->budget -= bytes;
@@ -187,11 +190,9 @@ static void check_findfunctab(struct pcln_verifier *v) {
   if (!t->findfunctab.ptr || !t->n_funcs)
     return;
   const uint64_t first = pcln_functab_pc(t, 0), len = t->text_len - first;
-  const uint64_t n_buckets =
-      (len + PCLN_FINDFUNC_BUCKET - 1) / PCLN_FINDFUNC_BUCKET;
   const uint64_t n_sub =
       (len + PCLN_FINDFUNC_SUBBUCKET - 1) / PCLN_FINDFUNC_SUBBUCKET;
-  const uint64_t size = 4 * n_buckets + n_sub;
+  const uint64_t size = pcln_findfunc_size(t);
   // Go's own is told by an address alone, so there the span may be longer.
   if (t->ours ? t->findfunctab.len != size : t->findfunctab.len < size) {
     pcln_fault(v, "findfunc-length", NULL, "findfunctab", t->findfunctab.len,
@@ -231,9 +232,7 @@ static bool check_record(struct pcln_verifier *v, uint32_t idx,
   if (pcln_func_at(t, idx, f) != PCLN_OK) {
     const uint32_t name =
         pcln_load32(r + l->entry_size + PCLN_REC_NAME, t->swap);
-    const bool hole =
-        l->cu_offset && pcln_load32(r + l->cu_offset, t->swap) == PCLN_NO_CU;
-    if (!hole && name >= t->names.len)
+    if (!pcln_is_hole(t, r) && name >= t->names.len)
       pcln_fault(v, "name-offset", NULL, "functab", rec,
                  "a function's name lies outside of funcnametab");
     else
@@ -275,33 +274,54 @@ static void check_functions(struct pcln_verifier *v, uint32_t first,
   }
 }
 
-enum pcln_status pcln_verify_part(const struct pcln_table *t, unsigned part,
-                                  unsigned n_parts,
-                                  const struct pcln_sink *sink) {
+static struct pcln_verifier verifier(const struct pcln_table *t,
+                                     const struct pcln_sink *sink,
+                                     unsigned max_faults) {
   // Sound tables need less than 30 bytes for each of theirs.
   enum { BUDGET_PER_BYTE = 1024, BUDGET_MIN = 1 << 24 };
-  struct pcln_verifier v = {
+  return (struct pcln_verifier){
       .t = t,
       .sink = sink,
+      .max_faults = max_faults,
       .budget = (uint64_t)t->pclntab.len * BUDGET_PER_BYTE + BUDGET_MIN};
+}
+
+static void verify_part(struct pcln_verifier *v, unsigned part,
+                        unsigned n_parts) {
+  const struct pcln_table *t = v->t;
+  const struct pcln_sink *sink = v->sink;
   const uint32_t first = (uint32_t)((uint64_t)t->n_funcs * part / n_parts);
   const uint32_t end = (uint32_t)((uint64_t)t->n_funcs * (part + 1) / n_parts);
   if (part == 0) {
     if (t->ours)
-      check_module_header(&v);
-    check_strings(&v);
-    check_cutab(&v);
-    check_rules(&v);
+      check_module_header(v);
+    check_strings(v);
+    check_cutab(v);
+    check_rules(v);
   } else {
-    v.sink = NULL; // the first part reports this
+    v->sink = NULL; // the first part reports this
   }
-  const bool in_order = check_functab_order(&v);
-  v.sink = sink;
+  const bool in_order = check_functab_order(v);
+  v->sink = sink;
   if (in_order && part == 0)
-    check_findfunctab(&v);
+    check_findfunctab(v);
   if (in_order)
-    check_functions(&v, first, end);
+    check_functions(v, first, end);
+}
+
+enum pcln_status pcln_verify_part(const struct pcln_table *t, unsigned part,
+                                  unsigned n_parts,
+                                  const struct pcln_sink *sink) {
+  struct pcln_verifier v = verifier(t, sink, PCLN_MAX_FAULTS);
+  verify_part(&v, part, n_parts);
   return v.n_faults ? PCLN_CORRUPT : PCLN_OK;
+}
+
+void pcln_verify_all(const struct pcln_table *t, const struct pcln_sink *sink,
+                     struct pcln_verified *seen) {
+  struct pcln_verifier v = verifier(t, sink, UINT_MAX);
+  verify_part(&v, 0, 1);
+  *seen = v.seen;
 }
 
 enum pcln_status pcln_verify(const struct pcln_table *t,

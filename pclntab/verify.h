@@ -7,20 +7,26 @@
 
 #include "table.h"
 
+// What was looked at.
+struct pcln_verified {
+  uint64_t functions, streams, inlined_calls;
+};
+
 struct pcln_verifier {
   const struct pcln_table *t;
   const struct pcln_sink *sink;
-  unsigned n_faults;
+  unsigned n_faults, max_faults;
+  struct pcln_verified seen;
   // Bytes that may still be decoded. Records, checkpoints and inline trees may
   // lead to the same stream any number of times, so a table that lies could ask
   // for the square of its size.
   uint64_t budget;
 };
 
-enum { PCLN_MAX_FAULTS = 100 };
+enum { PCLN_MAX_FAULTS = 100 }; // that pcln_verify() reports
 
 static inline bool pcln_verify_enough(const struct pcln_verifier *v) {
-  return v->n_faults >= PCLN_MAX_FAULTS;
+  return v->n_faults >= v->max_faults;
 }
 
 // Reports one fault. `f` may be null.
@@ -42,5 +48,9 @@ PCLN_MUST_CHECK enum pcln_status pcln_verify_part(const struct pcln_table *t,
                                                   unsigned part,
                                                   unsigned n_parts,
                                                   const struct pcln_sink *sink);
+
+// As pcln_verify(), but reports every fault, and says what was looked at.
+void pcln_verify_all(const struct pcln_table *t, const struct pcln_sink *sink,
+                     struct pcln_verified *seen);
 
 #endif

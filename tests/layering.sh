@@ -39,7 +39,7 @@ layer() {
     pclntab/pool.[ch] | pclntab/pairs.h | pclntab/parallel.[ch])
     echo model ;;
   pclntab/elf_plan.[ch] | pclntab/elf_slot.c | pclntab/elf_write.c | \
-    pclntab/link*.[ch] | pclntab/check_*.[ch])
+    pclntab/link*.[ch] | pclntab/check*.[ch])
     echo link ;;
   pclntab/elf_*.[ch] | pclntab/src_*.[ch] | pclntab/dwarf_*.[ch] | \
     pclntab/sources.h)

@@ -321,6 +321,8 @@ void dump_report(struct dump_out *o, const char *kind,
   dump_begin(o, kind);
   dump_str(o, "name", r->fault);
   dump_str(o, "severity", severities[r->severity]);
+  if (r->pc)
+    dump_named_hex(o, "pc", r->pc);
   if (r->func) {
     dump_named_str(o, "func", r->func);
     dump_named_hex(o, "func_offset", r->func_off);

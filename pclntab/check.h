@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whether a table is right: not only sound in itself, as pcln_verify() proves,
+// but without a byte that nothing leads to, and in agreement with what else
+// the file says of the same code: its symbols, its DWARF, its call frame
+// information. What `pclntab-dump --verify` prints; for test suites and tools.
+//
+// Needs memory and time in proportion to the file, so this is no call for
+// signal handlers; pcln_verify() is. The machine code itself is held against
+// the table by pcdis_check() (disasm.h).
+//
+// Each finding is one report to the sink, with a stable name, the function,
+// the pc and the place in the table; docs/messages.md has cause and cure of
+// each. The number of reports is not limited here.
+#ifndef PCLNTAB_CHECK_H
+#define PCLNTAB_CHECK_H
+
+#include "module.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The checks, in the order in which they run.
+enum pcln_check {
+  PCLN_CHECK_STRUCTURE, // what pcln_verify() checks
+  PCLN_CHECK_BYTES,     // something leads to every byte, and to each but once
+  PCLN_CHECK_SYMBOLS,   // functions against the symbol table
+  PCLN_CHECK_DWARF,     // positions and inlined calls against DWARF, pc by pc
+  PCLN_CHECK_CFI,       // unwind rules against .eh_frame and .debug_frame
+  PCLN_N_CHECKS,
+};
+// "structure", "bytes", "symbols", "dwarf", "cfi".
+PCLN_API const char *pcln_check_name(enum pcln_check check);
+
+// What a check looked at. Zero where it did not run.
+struct pcln_check_step {
+  // Null: it ran. Else why not: a constant sentence, as "the file has no
+  // DWARF".
+  const char *skipped;
+  uint64_t n_findings;
+  uint64_t n_functions; // that were compared
+  uint64_t n_items;     // structure: streams; bytes: bytes of the table;
+                        // symbols: functions of the file; dwarf: rows; cfi:
+                        // rules at a run of pcs
+  uint64_t n_calls;     // structure, dwarf: inlined calls
+  uint64_t n_excused;   // known differences between Go's tables and its DWARF,
+                        // symbols or CFI (docs/verify.md); no findings
+};
+
+struct pcln_check_result {
+  struct pcln_check_step steps[PCLN_N_CHECKS];
+};
+
+struct pcln_check_options {
+  unsigned threads; // 0: one
+  // As at the link: how file names in the table differ from those in DWARF.
+  const struct pcln_prefix_map *maps;
+  size_t n_maps;
+  // Called before each check, with its name, if not null.
+  void (*progress)(void *ctx, enum pcln_check check);
+  void *ctx;
+};
+
+// Runs every check that `path`, the ELF file that `t` belongs to, has the
+// means for; null: only those that need no file. What is wrong with the other
+// metadata itself (damaged DWARF, say) is no finding; that check is skipped.
+// `t` is as pcln_open() gives it, without a load bias. `options` and `sink` may
+// be null; *result is always filled. PCLN_OK: nothing was found.
+// PCLN_CORRUPT: there are findings, and they were reported. PCLN_IO,
+// PCLN_NO_MEMORY: could not run to the end.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_check_file(const struct pcln_table *t, const char *path,
+                const struct pcln_check_options *options,
+                const struct pcln_sink *sink, struct pcln_check_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
