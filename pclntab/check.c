@@ -131,7 +131,7 @@ static const struct {
     [PCLN_CHECK_CFI] = {"cfi", pcln_check_cfi, true},
 };
 
-const char *pcln_check_name(enum pcln_check check) {
+const char *pcln_check_step_name(enum pcln_check_kind check) {
   return checks[check].name;
 }
 
@@ -151,7 +151,7 @@ enum pcln_status pcln_check_elf(const struct pcln_table *t,
   for (int i = 0; i < PCLN_N_CHECKS && status == PCLN_OK; i++) {
     run.step = &result->steps[i];
     if (run.o.progress)
-      run.o.progress(run.o.ctx, (enum pcln_check)i);
+      run.o.progress(run.o.ctx, (enum pcln_check_kind)i);
     if (checks[i].needs_file && !elf)
       status = pcln_check_skip(&run, "there is no ELF file to compare with");
     else

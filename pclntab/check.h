@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 // The checks, in the order in which they run.
-enum pcln_check {
+enum pcln_check_kind {
   PCLN_CHECK_STRUCTURE, // what pcln_verify() checks
   PCLN_CHECK_BYTES,     // something leads to every byte, and to each but once
   PCLN_CHECK_SYMBOLS,   // functions against the symbol table
@@ -31,7 +31,7 @@ enum pcln_check {
   PCLN_N_CHECKS,
 };
 // "structure", "bytes", "symbols", "dwarf", "cfi".
-PCLN_API const char *pcln_check_name(enum pcln_check check);
+PCLN_API const char *pcln_check_step_name(enum pcln_check_kind check);
 
 // What a check looked at. Zero where it did not run.
 struct pcln_check_step {
@@ -58,7 +58,7 @@ struct pcln_check_options {
   const struct pcln_prefix_map *maps;
   size_t n_maps;
   // Called before each check, with its name, if not null.
-  void (*progress)(void *ctx, enum pcln_check check);
+  void (*progress)(void *ctx, enum pcln_check_kind check);
   void *ctx;
 };
 

@@ -59,10 +59,10 @@ static const struct {
     [PCLN_CHECK_CFI] = {"rules", NULL},
 };
 
-static void record_step(struct dump_out *o, enum pcln_check check,
+static void record_step(struct dump_out *o, enum pcln_check_kind check,
                         const struct pcln_check_step *s) {
   dump_begin(o, s->skipped ? "skipped" : "checked");
-  dump_str(o, "check", pcln_check_name(check));
+  dump_str(o, "check", pcln_check_step_name(check));
   if (s->skipped) {
     dump_named_str(o, "why", s->skipped);
   } else {
@@ -84,7 +84,7 @@ enum pcln_status dump_verify(struct dump *d) {
       pcln_check_elf(&d->file->table, d->file->elf, NULL, &sink, &result);
   record_counts(&v);
   for (int i = 0; i < PCLN_N_CHECKS; i++)
-    record_step(d->out, (enum pcln_check)i, &result.steps[i]);
+    record_step(d->out, (enum pcln_check_kind)i, &result.steps[i]);
   dump_begin(d->out, "verdict");
   dump_str(d->out, "verdict", status == PCLN_OK ? "sound" : "faults");
   dump_end(d->out);
