@@ -190,6 +190,7 @@ struct dump_file {
   uint8_t *sidecar_mapped;
   size_t sidecar_len;
   struct pcln_table table;
+  bool damaged; // opened with what is inside: reported
 };
 // Finds and opens the table of the file `path`; `options` hold what the file
 // does not say (text start, magic). PCLN_NOT_FOUND: reported.
@@ -207,6 +208,25 @@ bool dump_section_va(const struct dump_file *f, const char *name, uint64_t *va);
 void dump_go_options(struct pcln_elf *elf, struct pcln_span table, uint64_t va,
                      struct pcln_open_options *out);
 
+// --- dump_errors.c: reports, on standard error and in the output -------------
+
+enum { DUMP_MAX_KEPT = 16 };
+struct dump_kept {
+  struct pcln_report report;
+  char strings[512];
+};
+struct dump_errors {
+  const char *path;
+  struct dump_out *out; // null: the output has not begun
+  bool any;             // something worse than a note was reported
+  unsigned n_kept;
+  struct dump_kept kept[DUMP_MAX_KEPT];
+};
+// The sink; `ctx` is a struct dump_errors.
+void dump_errors_take(void *ctx, const struct pcln_report *r);
+// From here on reports become records of `out`, those kept so far first.
+void dump_errors_begin(struct dump_errors *e, struct dump_out *out);
+
 // --- The actions, a file each ------------------------------------------------
 
 struct dump {
@@ -215,7 +235,9 @@ struct dump {
   struct dump_names *names;
   struct dump_out *out;
   const struct pcln_sink *sink;
-  bool differs; // set by --diff
+  struct dump_errors *errors;
+  enum pcln_status opened; // what dump_file_open() said
+  bool differs;            // set by --diff
 };
 // Each returns PCLN_CORRUPT when it met a fault, which it reported; it goes on
 // behind it as far as it can.

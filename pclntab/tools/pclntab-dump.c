@@ -9,24 +9,6 @@
 
 enum { EXIT_SOUND = 0, EXIT_FAULTS = 1, EXIT_NOT_RUN = 2 };
 
-static const char *const severities[] = {"note", "warning", "error"};
-
-// --- Reports ----------------------------------------------------------------
-
-// "pclntab-dump: FILE: error: FUNC+0xOFF: TEXT at 0xREGION_OFF [fault]"
-static void print_report(void *ctx, const struct pcln_report *r) {
-  const char *path = ctx;
-  fprintf(stderr, "pclntab-dump: %s: %s: ", r->file ? r->file : path,
-          severities[r->severity]);
-  if (r->func)
-    fprintf(stderr, "%s+0x%llx: ", r->func, (unsigned long long)r->func_off);
-  fprintf(stderr, "%s", r->text);
-  if (r->region)
-    fprintf(stderr, " (%s+0x%llx)", r->region,
-            (unsigned long long)r->region_off);
-  fprintf(stderr, " [%s]\n", r->fault);
-}
-
 // --- Actions ----------------------------------------------------------------
 
 static enum pcln_status all(struct dump *d) {
@@ -49,6 +31,7 @@ static const struct action actions[] = {
     [DUMP_RULES] = {"rules", dump_rules},
     [DUMP_STATS] = {"stats", dump_stats},
     [DUMP_LOOKUP] = {"lookup", dump_lookup},
+    [DUMP_SCAN] = {"scan", dump_scan},
     [DUMP_VERIFY] = {"verify", dump_verify},
     [DUMP_DIFF] = {"diff", dump_diff},
 };
@@ -81,7 +64,14 @@ static int run(struct dump *d, int fd) {
   const struct action *action = &actions[d->options->action];
   dump_out_init(d->out, fd, d->options->json);
   dump_document_begin(d->out, action->name, d->options);
-  const enum pcln_status status = action->run(d);
+  // Answers to addresses are addr2line's, and nothing else stands among them.
+  if (d->options->action != DUMP_LOOKUP || d->options->json)
+    dump_errors_begin(d->errors, d->out);
+  enum pcln_status status = d->opened;
+  if (status == PCLN_OK)
+    status = action->run(d);
+  if (status == PCLN_OK && d->file->damaged)
+    status = PCLN_CORRUPT;
   dump_document_end(d->out);
   dump_out_flush(d->out);
   return exit_code(d, status);
@@ -112,14 +102,21 @@ static int run_to_target(struct dump *d) {
 }
 
 static int run_with_names(const struct dump_options *options,
-                          struct dump_file *file,
-                          const struct pcln_sink *sink) {
+                          struct dump_file *file, enum pcln_status opened,
+                          struct dump_errors *errors) {
   static struct dump_out out; // large
+  const struct pcln_sink sink = {dump_errors_take, errors};
   struct dump_names names;
   if (dump_names_init(&names, options->demangle) != PCLN_OK)
     return complain(NULL, "-C: no C++ runtime library to demangle with",
                     "no-demangler");
-  struct dump d = {options, file, &names, &out, sink, false};
+  struct dump d = {.options = options,
+                   .file = file,
+                   .names = &names,
+                   .out = &out,
+                   .sink = &sink,
+                   .errors = errors,
+                   .opened = opened};
   const int result = run_to_target(&d);
   dump_names_free(&names);
   return result;
@@ -140,13 +137,15 @@ int main(int argc, char **argv) {
     puts("pclntab-dump " PCLNTAB_VERSION);
     return fflush(stdout) ? EXIT_NOT_RUN : EXIT_SOUND;
   }
-  const struct pcln_sink sink = {print_report, (void *)(uintptr_t)options.path};
-  struct dump_file file;
-  const enum pcln_status status =
-      dump_file_open(&file, options.path, &options, &sink);
-  if (status != PCLN_OK)
-    return status == PCLN_CORRUPT ? EXIT_FAULTS : EXIT_NOT_RUN;
-  const int result = run_with_names(&options, &file, &sink);
-  dump_file_close(&file);
+  static struct dump_errors errors; // large
+  const struct pcln_sink sink = {dump_errors_take, &errors};
+  struct dump_file file = {.path = options.path};
+  enum pcln_status status = PCLN_OK;
+  errors.path = options.path;
+  if (options.action != DUMP_SCAN) // that one finds tables by itself
+    status = dump_file_open(&file, options.path, &options, &sink);
+  const int result = run_with_names(&options, &file, status, &errors);
+  if (status == PCLN_OK && options.action != DUMP_SCAN)
+    dump_file_close(&file);
   return result;
 }

@@ -312,7 +312,11 @@ static void teardown(struct fixture *x) {
 static enum pcln_status
 run(struct fixture *x, enum pcln_status (*action)(struct dump *), bool json) {
   const struct pcln_sink sink = {count_fault, x};
-  struct dump d = {&x->options, &x->file, &x->names, &out, &sink, false};
+  struct dump d = {.options = &x->options,
+                   .file = &x->file,
+                   .names = &x->names,
+                   .out = &out,
+                   .sink = &sink};
   begin(json);
   return action(&d);
 }
