@@ -39,3 +39,7 @@ set_tests_properties(install PROPERTIES LABELS install TIMEOUT 300)
 # Text and JSON of pclntab-dump, against the schema that ships.
 pclntab_real_test(json ${PROJECT_SOURCE_DIR}/tests/compare/json_records.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR} ${PROJECT_BINARY_DIR}/compare/json)
+
+# Lookups, in all combinations of addr2line's flags.
+pclntab_real_test(addr2line ${PROJECT_SOURCE_DIR}/tests/compare/addr2line.sh
+  ${PROJECT_BINARY_DIR} ${PROJECT_BINARY_DIR}/compare/addr2line)
