@@ -280,21 +280,25 @@ static void paint_regions(struct painter *p) {
 
 static void count_map(const struct painter *p, uint64_t bytes[N_PARTS]) {
   const struct pcln_span *blob = &p->t->blob;
-  for (size_t i = 0; i < blob->len; i++)
-    bytes[p->map[i] != PART_NONE ? p->map[i]
-          : blob->ptr[i] == 0    ? PART_PADDING
-                                 : PART_OTHER]++;
+  for (size_t i = 0; i < blob->len; i++) {
+    if (p->map[i] == PART_NONE)
+      p->map[i] = blob->ptr[i] == 0 ? PART_PADDING : PART_OTHER;
+    bytes[p->map[i]]++;
+  }
 }
 
 // --- Results ----------------------------------------------------------------
 
-static void part_name(char *buf, size_t len, unsigned part) {
-  if (part_names[part])
+const char *dump_sizes_name(char *buf, size_t len, unsigned part) {
+  if (part >= N_PARTS || part == PART_NONE)
+    snprintf(buf, len, "%s", "");
+  else if (part_names[part])
     snprintf(buf, len, "%s", part_names[part]);
   else if (part < PART_MORE_PCDATA)
     snprintf(buf, len, "pctab.pcdata%u", part - PART_PCDATA);
   else
     snprintf(buf, len, "funcdata.%u", part - PART_FUNCDATA);
+  return buf;
 }
 
 static size_t list_parts(const uint64_t bytes[N_PARTS], struct dump_part *out) {
@@ -302,7 +306,7 @@ static size_t list_parts(const uint64_t bytes[N_PARTS], struct dump_part *out) {
   for (unsigned part = PART_NONE + 1; part < N_PARTS; part++) {
     if (!bytes[part])
       continue;
-    part_name(out[n].name, sizeof out[n].name, part);
+    dump_sizes_name(out[n].name, sizeof out[n].name, part);
     out[n++].bytes = bytes[part];
   }
   return n;
@@ -337,7 +341,7 @@ enum pcln_status dump_sizes_measure(const struct pcln_table *t,
   enum pcln_status status = PCLN_NO_MEMORY;
   if (p.map && out->func_bytes)
     status = measure(&p, out);
-  free(p.map);
+  out->map = p.map;
   free(p.payloads);
   if (status != PCLN_OK)
     dump_sizes_free(out);
@@ -358,5 +362,6 @@ const char *dump_func_file(const struct pcln_table *t,
 
 void dump_sizes_free(struct dump_sizes *sizes) {
   free(sizes->func_bytes);
+  free(sizes->map);
   *sizes = (struct dump_sizes){0};
 }

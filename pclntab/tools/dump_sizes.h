@@ -30,11 +30,15 @@ struct dump_sizes {
   // By functab index, bytes of the table that this function is the first to
   // use: its entry and record, its name, its streams.
   uint32_t *func_bytes;
+  // Of each byte of the table, the component that it is counted for.
+  uint8_t *map;
 };
 // PCLN_NO_MEMORY; records that cannot be read are counted as unused bytes.
 PCLN_MUST_CHECK enum pcln_status dump_sizes_measure(const struct pcln_table *t,
                                                     struct dump_sizes *out);
 void dump_sizes_free(struct dump_sizes *sizes);
+// The name of a component in `map`, written into `buf`; "" past the last.
+const char *dump_sizes_name(char *buf, size_t len, unsigned component);
 
 // --- dump_tally.c -----------------------------------------------------------
 

@@ -34,6 +34,7 @@ static const struct action actions[] = {
     [DUMP_SCAN] = {"scan", dump_scan},
     [DUMP_VERIFY] = {"verify", dump_verify},
     [DUMP_DIFF] = {"diff", dump_diff},
+    [DUMP_HTML] = {"html", dump_html},
 };
 
 // --- Main -------------------------------------------------------------------
