@@ -349,6 +349,11 @@ func theirs(f found) []function {
 		from, to := &table.Funcs[i], &all[i]
 		*to = function{entry: from.Entry, end: from.End, name: from.Name}
 		data := lineFuncData(lines, uint32(i))
+		if funcField(data, 5) == 0 && funcField(data, 6) == 0 {
+			// Absent, as the runtime reads it; debug/gosym decodes byte 0.
+			to.add(row{from.Entry, "??", 0})
+			continue
+		}
 		pcs := map[uint64]bool{from.Entry: true}
 		changes(lines, pctab, funcField(data, 5), from.Entry, pcs)
 		changes(lines, pctab, funcField(data, 6), from.Entry, pcs)
