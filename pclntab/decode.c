@@ -177,7 +177,11 @@ static enum pcln_status funcdata_off(const struct table_decoder *d,
   if (st != PCLN_OK)
     return fault(d, st, "funcdata-offset", f,
                  "a FUNCDATA of the function lies outside the funcdata area");
-  *off = (uint32_t)(d->t->funcdata.len - s.len);
+  // Where one begins is where the one before ends; of what lies outside of the
+  // area nobody says where it ends.
+  const uint8_t *area = d->t->funcdata.ptr;
+  if (s.ptr >= area && s.ptr <= area + d->t->funcdata.len)
+    *off = (uint32_t)(s.ptr - area);
   return PCLN_OK;
 }
 

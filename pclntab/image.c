@@ -232,12 +232,26 @@ size_t pcln_image_read(const struct pcln_image *img, uint64_t va, void *buf,
                           len < left ? len : (size_t)left);
 }
 
+// The bytes from `va` on that are loaded as zeros: no file holds them.
+static uint64_t zeros_at(const struct pcln_image *img, uint64_t va) {
+  for (uint32_t i = 0; i < img->n_ranges; i++) {
+    const struct pcln_range *r = &img->ranges[i];
+    if (va >= r->va && va - r->va >= r->file_len && va - r->va < r->mem_len)
+      return r->mem_len - (va - r->va);
+  }
+  return 0;
+}
+
 size_t pcln_image_load(const struct pcln_image *img, uint64_t va, void *buf,
                        size_t len) {
   const size_t got = pcln_image_read(img, va, buf, len);
   if (got && ops_of(img)->relocate)
     ops_of(img)->relocate(img, va, buf, got);
-  return got;
+  if (got)
+    return got;
+  const uint64_t zeros = zeros_at(img, va);
+  memset(buf, 0, len < zeros ? len : (size_t)zeros);
+  return len < zeros ? len : (size_t)zeros;
 }
 
 bool pcln_image_relocates(const struct pcln_image *img, uint64_t va,

@@ -167,14 +167,15 @@ PCLN_API struct pcln_span pcln_image_at(const struct pcln_image *img,
 PCLN_API size_t pcln_image_read(const struct pcln_image *img, uint64_t va,
                                 void *buf, size_t len);
 
-// As pcln_image_read(), and applies the relocations of whole words inside.
+// As pcln_image_read(), and applies the relocations of whole words inside. What
+// is loaded as zeros, and not in the file, is zeros.
 PCLN_API size_t pcln_image_load(const struct pcln_image *img, uint64_t va,
                                 void *buf, size_t len);
 // Whether pcln_image_load() may give other bytes there than pcln_image_read().
 PCLN_API bool pcln_image_relocates(const struct pcln_image *img, uint64_t va,
                                    uint64_t len);
 
-// The loaded word, of pointer size, at `va`. False: not all in the file.
+// The loaded word, of pointer size, at `va`. False: nothing is loaded there.
 PCLN_API bool pcln_image_word(const struct pcln_image *img, uint64_t va,
                               uint64_t *out);
 

@@ -192,6 +192,10 @@ enum pcln_status pcln_funcdata(const struct pcln_table *t,
     if (off == 0)
       return PCLN_NOT_FOUND;
     off -= t->funcdata_va;
+    if (off > t->funcdata.len && t->at) {
+      *out = t->at(t->at_ctx, off + t->funcdata_va);
+      return out->ptr ? PCLN_OK : PCLN_CORRUPT;
+    }
   }
   if (off > t->funcdata.len)
     return PCLN_CORRUPT;

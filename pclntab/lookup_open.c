@@ -407,6 +407,8 @@ enum pcln_status pcln_open(struct pcln_table *t, const void *bytes, size_t len,
   if (!t->ours) {
     t->funcdata = o->funcdata;
     t->funcdata_va = o->funcdata_va;
+    t->at = o->at;
+    t->at_ctx = o->at_ctx;
     t->findfunctab = o->findfunctab;
     t->rodata = o->rodata;
     if (t->layout >= PCLN_GO_118 && o->text_start)

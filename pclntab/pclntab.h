@@ -62,7 +62,9 @@ struct pcln_table {
   struct pcln_span callees; // ours: inline trees are compact; else absent
   struct pcln_span rodata;  // as given to pcln_open()
   uint64_t funcdata_va; // before go1.18: link-time address of funcdata.ptr[0]
-  unsigned go_minor;    // as given to pcln_open()
+  struct pcln_span (*at)(void *ctx, uint64_t va); // as given to pcln_open()
+  void *at_ctx;
+  unsigned go_minor; // as given to pcln_open()
   struct pcln_span build_id;
 };
 
@@ -72,6 +74,11 @@ struct pcln_open_options {
   uint64_t text_start; // 0: from the header (may be 0 there in a PIE, or 1.26)
   struct pcln_span funcdata; // "gofunc" area; absent: nothing is inlined
   uint64_t funcdata_va; // its link-time address; tables before go1.18 need it
+  // The program's bytes at a link-time address, absent if it has none there.
+  // May be null. Tables before go1.18 hold addresses of funcdata, which need
+  // not all be in `funcdata`.
+  struct pcln_span (*at)(void *ctx, uint64_t va);
+  void *at_ctx;
   struct pcln_span findfunctab; // absent: functab is searched binarily
   unsigned go_minor; // n of go1.n, where known: what the numbers of PCDATA,
                      // FUNCDATA and funcID mean, and inlined calls to go1.15

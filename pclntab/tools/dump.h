@@ -7,6 +7,7 @@
 
 #include "elf_image.h"
 #include "image.h"
+#include "locate.h"
 #include "pclntab.h"
 
 // --- dump_options.c: the command line ---------------------------------------
@@ -161,8 +162,7 @@ void dump_names_free(struct dump_names *names);
 // `name` demangled, or `name`. Lives as long as *names and `name` do.
 const char *dump_name(struct dump_names *names, const char *name);
 
-// --- dump_address.c: what stands for an address
-// --------------------------------
+// --- dump_address.c: what stands for an address -----------------------------
 
 struct dump_addresses {
   const struct pcln_table *table;
@@ -177,18 +177,21 @@ bool dump_address_parse(struct dump_addresses *a, const char *s,
                         const char *end, uint64_t *shown, uint64_t *va);
 void dump_addresses_free(struct dump_addresses *a);
 
-// --- dump_find.c, dump_go.c: the table in a file -----------------------------
+// --- dump_find.c: the table in a file ---------------------------------------
 
 struct dump_file {
   const char *path;
-  const char *where; // e.g. "segment", "section .gopclntab", "sidecar"
+  const char *where; // e.g. "segment", ".gopclntab", "scan", "sidecar"
   uint8_t *mapped;   // the whole file
   size_t mapped_len;
   struct pcln_image image; // of `mapped`; format PCLN_FORMAT_NONE: a bare table
-  struct pcln_elf *elf;    // of an ELF file, for what only ELF has; else null
-  char *sidecar;           // path of the file beside it that holds the table
+  struct pcln_location location; // of the table in the image, if it is there
+  struct pcln_elf *elf; // ELF files, for --verify and a sidecar; else null
+  char *sidecar;        // path of the file beside it that holds the table
   uint8_t *sidecar_mapped;
   size_t sidecar_len;
+  uint8_t *copy; // of a table that is read as it is when loaded
+  bool reported; // that nothing was found
   struct pcln_table table;
   bool damaged; // opened with what is inside: reported
 };
@@ -204,9 +207,6 @@ void dump_file_close(struct dump_file *f);
 struct pcln_span dump_code_at(const struct dump_file *f, uint64_t va);
 // The link-time address of the section `name`; false: there is none.
 bool dump_section_va(const struct dump_file *f, const char *name, uint64_t *va);
-// What a Go binary tells of the table at address `va` outside of it.
-void dump_go_options(struct pcln_elf *elf, struct pcln_span table, uint64_t va,
-                     struct pcln_open_options *out);
 
 // --- dump_errors.c: reports, on standard error and in the output -------------
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Finds the table in a file: as the runtime does, by the magic at the start of
-// a loaded segment; where a program has no such segment, by the names of
-// sections (Go's programs), then in a sidecar beside it. A file that is no ELF
-// file is a bare table.
+// Finds and opens the table of a file: in an executable file of any format
+// (locate.c), else in a sidecar beside it. A file of no such format is a bare
+// table.
+//
+// A table of a position-independent program that is older than go1.18 holds
+// addresses that only the loader makes; of such a one a relocated copy is
+// opened. All others are read where they are, in the mapped file.
 #include "dump.h"
 
 #include <fcntl.h>
@@ -13,8 +16,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { SEGMENT_LOAD = 1 }; // ELF's PT_LOAD
 
 static void say(const struct dump_file *f, const struct pcln_sink *sink,
                 const char *fault, const char *text) {
@@ -50,41 +51,84 @@ static enum pcln_status map_file(const char *path, uint8_t **bytes,
   return status;
 }
 
-// Our own tables: a loaded segment begins with the module header.
-static enum pcln_status find_segment(struct dump_file *f,
-                                     const struct pcln_sink *sink) {
-  for (size_t i = 0; i < f->elf->n_segments; i++) {
-    const struct pcln_elf_segment *s = &f->elf->segments[i];
-    if (s->type != SEGMENT_LOAD)
-      continue;
-    const struct pcln_span bytes = pcln_elf_at(f->elf, s->va);
-    if (bytes.len < sizeof PCLN_MODULE_MAGIC ||
-        memcmp(bytes.ptr, PCLN_MODULE_MAGIC, sizeof PCLN_MODULE_MAGIC) != 0)
-      continue;
-    f->where = "segment";
-    return pcln_open(&f->table, bytes.ptr, bytes.len, NULL, sink);
+// --- Opening ----------------------------------------------------------------
+
+// What the command line knows better than the file.
+static void override(const struct dump_options *options,
+                     struct pcln_open_options *open) {
+  unsigned minor;
+  if (options->magic &&
+      pcln_layout_of_version(options->magic, &open->layout, &minor)) {
+    open->force_layout = true;
+    open->go_minor = minor;
   }
-  return PCLN_NOT_FOUND;
 }
 
-static enum pcln_status find_section(struct dump_file *f,
-                                     const struct pcln_sink *sink) {
-  static const char *const names[] = {PCLN_SECTION, PCLN_SECTION_GO,
-                                      ".data.rel.ro" PCLN_SECTION_GO};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    const struct pcln_elf_section *s = pcln_elf_find(f->elf, names[i]);
-    if (!s)
-      continue;
-    struct pcln_span bytes;
-    enum pcln_status status = pcln_elf_content(f->elf, s, sink, &bytes);
-    if (status != PCLN_OK || !bytes.ptr)
-      return status == PCLN_OK ? PCLN_NOT_FOUND : status;
-    struct pcln_open_options options;
-    dump_go_options(f->elf, bytes, s->va, &options);
-    f->where = names[i];
-    return pcln_open(&f->table, bytes.ptr, bytes.len, &options, sink);
+// A Go table without a program around it may not say where text starts.
+static enum pcln_status open_bare(struct dump_file *f,
+                                  const struct dump_options *options,
+                                  const struct pcln_sink *sink) {
+  struct pcln_open_options open = {.text_start = options->text_start};
+  override(options, &open);
+  f->where = "file";
+  if (!f->mapped)
+    return PCLN_NOT_FOUND;
+  const enum pcln_status status =
+      pcln_open(&f->table, f->mapped, f->mapped_len, &open, sink);
+  if (status != PCLN_OK)
+    return status;
+  struct pcln_location *l = &f->location;
+  const bool addresses = f->table.ours || f->table.layout < PCLN_GO_118;
+  l->text_from = addresses ? PCLN_TEXT_TABLE : PCLN_TEXT_HEADER;
+  if (addresses)
+    return PCLN_OK;
+  if (options->has_text_start) {
+    f->table.text_start = options->text_start;
+    l->text_from = PCLN_TEXT_OPTION;
+  } else if (f->table.text_start == 0) {
+    say(f, sink, "no-text-start",
+        "the table's header does not say where text starts; name it with "
+        "--text-start");
+    f->reported = true;
+    return PCLN_NOT_FOUND;
   }
-  return PCLN_NOT_FOUND;
+  return PCLN_OK;
+}
+
+// The table's bytes as they are when loaded, where those in the file are not.
+static enum pcln_status copy_relocated(struct dump_file *f,
+                                       struct pcln_span *bytes) {
+  f->copy = malloc(bytes->len);
+  if (!f->copy)
+    return PCLN_NO_MEMORY;
+  const size_t got =
+      pcln_image_load(&f->image, f->location.va, f->copy, bytes->len);
+  *bytes = (struct pcln_span){f->copy, got};
+  return PCLN_OK;
+}
+
+static enum pcln_status open_located(struct dump_file *f,
+                                     const struct dump_options *options,
+                                     const struct pcln_sink *sink) {
+  const struct pcln_location *l = &f->location;
+  struct pcln_span bytes = {f->mapped + l->file_off, (size_t)l->len};
+  struct pcln_open_options open;
+  pcln_location_options(&f->image, l, &open);
+  override(options, &open);
+  f->where = l->found_in == PCLN_FOUND_SEGMENT      ? "segment"
+             : l->found_in == PCLN_FOUND_MODULEDATA ? "moduledata"
+             : l->found_in == PCLN_FOUND_SCAN       ? "scan"
+                                                    : l->name;
+  if (l->relocated && l->text_from == PCLN_TEXT_TABLE) {
+    const enum pcln_status status = copy_relocated(f, &bytes);
+    if (status != PCLN_OK)
+      return status;
+  }
+  const enum pcln_status status =
+      pcln_open(&f->table, bytes.ptr, bytes.len, &open, sink);
+  if (status == PCLN_OK && l->text_from == PCLN_TEXT_OPTION)
+    f->table.text_start = l->text_start; // also if it is 0
+  return status;
 }
 
 // A sidecar belongs to the file if it has the same build-id.
@@ -98,31 +142,49 @@ static enum pcln_status find_sidecar(struct dump_file *f,
   if (map_file(f->sidecar, &f->sidecar_mapped, &f->sidecar_len) != PCLN_OK)
     return PCLN_NOT_FOUND;
   f->where = "sidecar";
-  const enum pcln_status status =
+  f->location.text_from = PCLN_TEXT_TABLE;
+  enum pcln_status status =
       pcln_open(&f->table, f->sidecar_mapped, f->sidecar_len, NULL, sink);
-  const struct pcln_span *a = &f->table.build_id, *b = &f->elf->build_id;
-  if (status == PCLN_OK &&
-      (a->len != b->len || (a->len && memcmp(a->ptr, b->ptr, a->len) != 0))) {
+  if (status == PCLN_OK && f->image.format == PCLN_FORMAT_ELF && !f->elf)
+    status = pcln_elf_open(f->path, sink, &f->elf);
+  if (status != PCLN_OK)
+    return status;
+  const struct pcln_span *a = &f->table.build_id;
+  const struct pcln_span b = f->elf ? f->elf->build_id : (struct pcln_span){0};
+  if (a->len != b.len || (a->len && memcmp(a->ptr, b.ptr, a->len) != 0)) {
     say(f, sink, "sidecar-build-id",
         "the sidecar beside it was made for another build");
     return PCLN_CORRUPT;
   }
-  return status;
+  return PCLN_OK;
 }
 
-static enum pcln_status find_in_elf(struct dump_file *f,
-                                    const struct pcln_sink *sink) {
-  static enum pcln_status (*const places[])(struct dump_file *,
-                                            const struct pcln_sink *) = {
-      find_segment, find_section, find_sidecar};
-  enum pcln_status status = PCLN_NOT_FOUND;
-  for (size_t i = 0;
-       i < sizeof places / sizeof *places && status == PCLN_NOT_FOUND; i++)
-    status = places[i](f, sink);
-  return status;
+static enum pcln_status find_in_image(struct dump_file *f,
+                                      const struct dump_options *options,
+                                      const struct pcln_sink *sink) {
+  struct pcln_locate_options locate = {.has_text_start =
+                                           options->has_text_start,
+                                       .text_start = options->text_start};
+  if (options->magic)
+    locate.force_layout =
+        pcln_layout_of_version(options->magic, &locate.layout, NULL);
+  // Symbols of ELF, DWARF and CFI are held against the table by that alone.
+  if (f->image.format == PCLN_FORMAT_ELF && options->action == DUMP_VERIFY) {
+    const enum pcln_status status = pcln_elf_open(f->path, sink, &f->elf);
+    if (status != PCLN_OK)
+      return status;
+  }
+  const enum pcln_status status =
+      pcln_locate(&f->image, &locate, sink, &f->location);
+  if (status == PCLN_OK)
+    return open_located(f, options, sink);
+  f->reported = f->location.sound; // found, but not where text starts
+  return status == PCLN_NOT_FOUND && !f->reported ? find_sidecar(f, sink)
+                                                  : status;
 }
 
 static enum pcln_status open_any(struct dump_file *f,
+                                 const struct dump_options *options,
                                  const struct pcln_sink *sink) {
   enum pcln_status status = map_file(f->path, &f->mapped, &f->mapped_len);
   if (status != PCLN_OK) {
@@ -132,24 +194,17 @@ static enum pcln_status open_any(struct dump_file *f,
   const struct pcln_source source =
       pcln_source_memory(f->mapped, f->mapped_len);
   status = pcln_image_open(&f->image, &source, NULL, sink);
-  if (status == PCLN_UNSUPPORTED) {
-    f->where = "file";
-    return f->mapped
-               ? pcln_open(&f->table, f->mapped, f->mapped_len, NULL, sink)
-               : PCLN_NOT_FOUND;
-  }
-  if (status == PCLN_OK)
-    status = pcln_elf_open(f->path, sink, &f->elf);
-  return status == PCLN_OK ? find_in_elf(f, sink) : status;
+  if (status == PCLN_UNSUPPORTED)
+    return open_bare(f, options, sink);
+  return status == PCLN_OK ? find_in_image(f, options, sink) : status;
 }
 
 enum pcln_status dump_file_open(struct dump_file *f, const char *path,
                                 const struct dump_options *options,
                                 const struct pcln_sink *sink) {
-  (void)options;
   *f = (struct dump_file){.path = path};
-  const enum pcln_status status = open_any(f, sink);
-  if (status == PCLN_NOT_FOUND)
+  const enum pcln_status status = open_any(f, options, sink);
+  if (status == PCLN_NOT_FOUND && !f->reported)
     say(f, sink, "no-table", "the file has no pclntab, and none is beside it");
   else if (status == PCLN_UNSUPPORTED)
     say(f, sink, "table-unsupported", pcln_status_text(status));
@@ -165,6 +220,7 @@ void dump_file_close(struct dump_file *f) {
   if (f->sidecar_mapped)
     munmap(f->sidecar_mapped, f->sidecar_len);
   free(f->sidecar);
+  free(f->copy);
   *f = (struct dump_file){0};
 }
 
@@ -174,8 +230,8 @@ struct pcln_span dump_code_at(const struct dump_file *f, uint64_t va) {
 
 bool dump_section_va(const struct dump_file *f, const char *name,
                      uint64_t *va) {
-  const struct pcln_elf_section *s =
-      f->elf ? pcln_elf_find(f->elf, name) : NULL;
-  *va = s ? s->va : 0;
-  return s;
+  struct pcln_section s = {.va = 0};
+  const bool found = pcln_image_find_section(&f->image, name, &s) == PCLN_OK;
+  *va = s.va;
+  return found;
 }

@@ -74,11 +74,48 @@ static const char *layout_name(enum pcln_layout layout) {
   return names[layout];
 }
 
+static void header_image(struct dump_out *o, const struct pcln_image *img) {
+  if (img->format == PCLN_FORMAT_NONE)
+    return;
+  dump_begin(o, "image");
+  dump_named_str(o, "format", pcln_format_name(img->format));
+  dump_named_num(o, "machine", img->machine);
+  dump_named_num(o, "pointer_size", img->ptr_size);
+  dump_named_str(o, "byte_order", img->big_endian ? "big" : "little");
+  dump_named_bool(o, "position_independent", img->relocatable);
+  dump_end(o);
+}
+
+// What a Go program says of its table outside of it.
+static void header_go(struct dump_out *o, const struct pcln_location *l) {
+  const struct {
+    const char *name;
+    uint64_t va;
+  } parts[] = {{"buildinfo", l->build.va},
+               {"moduledata", l->moduledata},
+               {"gofunc", l->gofunc},
+               {"rodata", l->rodata},
+               {"findfunctab", l->findfunctab}};
+  dump_begin(o, "go");
+  if (l->build.version[0])
+    dump_named_str(o, "version", l->build.version);
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (parts[i].va)
+      dump_named_hex(o, parts[i].name, parts[i].va);
+  dump_end(o);
+}
+
 enum pcln_status dump_header(struct dump *d) {
   const struct pcln_table *t = &d->file->table;
+  const struct pcln_location *l = &d->file->location;
   struct dump_out *o = d->out;
+  header_image(o, &d->file->image);
+  if (l->va && !t->ours)
+    header_go(o, l);
   dump_begin(o, "table");
   dump_named_str(o, "found_in", d->file->where);
+  if (l->va)
+    dump_named_hex(o, "address", l->va);
   dump_named_str(o, "layout", layout_name(t->layout));
   dump_named_bool(o, "module_header", t->ours);
   dump_named_num(o, "pointer_size", t->ptr_size);
@@ -86,6 +123,7 @@ enum pcln_status dump_header(struct dump *d) {
   dump_named_bool(o, "byte_order_swapped", t->swap);
   dump_named_num(o, "functions", t->n_funcs);
   dump_named_hex(o, "text_start", t->text_start);
+  dump_named_str(o, "text_start_from", pcln_text_from_name(l->text_from));
   dump_named_hex(o, "text_bytes", t->text_len);
   if (t->ours) {
     dump_named_hex(o, "header_va", t->header_va);

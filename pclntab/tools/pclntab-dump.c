@@ -30,6 +30,7 @@ static const struct action actions[] = {
     [DUMP_ALL] = {"all", all},
     [DUMP_RULES] = {"rules", dump_rules},
     [DUMP_STATS] = {"stats", dump_stats},
+    [DUMP_BUILDINFO] = {"buildinfo", dump_buildinfo},
     [DUMP_LOOKUP] = {"lookup", dump_lookup},
     [DUMP_SCAN] = {"scan", dump_scan},
     [DUMP_VERIFY] = {"verify", dump_verify},

@@ -20,7 +20,7 @@ static inline __attribute__((always_inline)) int inner(volatile int *p) {
   // CRASH-NEXT: outer(...)
   // CRASH-NEXT: {{^	}}{{.*}}subject.c:[[@LINE+18]]{{( \+0x[0-9a-f]+)?$}}
   // CRASH-NEXT: main(...)
-  // CRASH-NEXT: {{^	}}{{.*}}subject.c:[[@LINE+37]] +0x{{[0-9a-f]+$}}
+  // CRASH-NEXT: {{^	}}{{.*}}subject.c:[[@LINE+39]] +0x{{[0-9a-f]+$}}
   // CRASH: _start(...)
   return *p;
 }
@@ -42,7 +42,9 @@ __attribute__((noinline)) int outer(volatile int *p) {
   return y + zero;
 }
 
-// HEADER: table found_in=segment layout=go1.20
+// HEADER: image format=ELF machine=62 pointer_size=8 byte_order=little
+// HEADER-SAME: position_independent=true
+// HEADER-NEXT: table found_in=segment address={{0x[0-9a-f]+}} layout=go1.20
 // HEADER-SAME: pointer_size=8 quantum=1
 // STATS: count functions [[#N:]]
 // STATS: size total [[#BYTES:]]
