@@ -16,6 +16,7 @@
 // JSON. Addresses are strings, because many readers keep numbers as doubles.
 // Names are bytes that need not be UTF-8: a byte that is not part of a sound
 // sequence becomes the escape \udcXX, as Python's "surrogateescape" does.
+#define _GNU_SOURCE 1 // stpcpy
 #include "dump.h"
 
 #include <errno.h>
@@ -72,33 +73,47 @@ static inline void put_cstr(struct dump_out *o, const char *s) {
   dump_put(o, s, strlen(s));
 }
 
-void dump_put_num(struct dump_out *o, uint64_t v) {
+// What a number takes at most, with a sign, quotes and 0x.
+enum { NUMBER_ROOM = 24 };
+
+static const char hex_digits[16] = "0123456789abcdef";
+
+// Writes a number to `p`; returns its end.
+static inline char *num_to(char *p, uint64_t v) {
   char digits[20];
   size_t n = sizeof digits;
   do
     digits[--n] = (char)('0' + v % 10);
   while (v /= 10);
-  dump_put(o, digits + n, sizeof digits - n);
+  memcpy(p, digits + n, sizeof digits - n);
+  return p + (sizeof digits - n);
 }
 
-static void put_signed(struct dump_out *o, int64_t v) {
+static inline char *signed_to(char *p, int64_t v) {
   if (v < 0)
-    put_char(o, '-');
-  dump_put_num(o, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+    *p++ = '-';
+  return num_to(p, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
-static const char hex_digits[16] = "0123456789abcdef";
-
-void dump_put_hex(struct dump_out *o, uint64_t v, unsigned digits) {
+static inline char *hex_to(char *p, uint64_t v, unsigned digits) {
   unsigned n = v ? (unsigned)(67 - __builtin_clzll(v)) / 4 : 1;
   if (n < digits)
     n = digits;
-  char *p = reserve(o, 2 + 16);
   *p++ = '0';
   *p++ = 'x';
   for (unsigned i = n; i-- > 0;)
     *p++ = hex_digits[(v >> (4 * i)) & 15];
-  o->len += 2 + n;
+  return p;
+}
+
+void dump_put_num(struct dump_out *o, uint64_t v) {
+  char *p = reserve(o, NUMBER_ROOM);
+  o->len += (size_t)(num_to(p, v) - p);
+}
+
+void dump_put_hex(struct dump_out *o, uint64_t v, unsigned digits) {
+  char *p = reserve(o, NUMBER_ROOM);
+  o->len += (size_t)(hex_to(p, v, digits) - p);
 }
 
 // --- Strings ----------------------------------------------------------------
@@ -158,28 +173,35 @@ static void put_escape(struct dump_out *o, uint8_t c) {
   put_char(o, hex_digits[c & 15]);
 }
 
+// Bytes that stand for themselves between quotes, in either format.
+static inline bool is_plain(uint8_t c) {
+  return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
 static void put_quoted(struct dump_out *o, const char *s) {
-  put_char(o, '"');
   const uint8_t *p = (const uint8_t *)s, *from = p;
-  while (*p) {
-    const size_t n =
-        is_control(*p) || *p == '"' || *p == '\\' ? 0 : utf8_len(p);
+  put_char(o, '"');
+  for (;;) {
+    while (is_plain(*p))
+      p++;
+    const size_t n = *p < 0x80 ? 0 : utf8_len(p);
     if (n) {
       p += n;
       continue;
     }
     dump_put(o, (const char *)from, (size_t)(p - from));
+    if (!*p)
+      break;
     put_escape(o, *p++);
     from = p;
   }
-  dump_put(o, (const char *)from, (size_t)(p - from));
   put_char(o, '"');
 }
 
 // Whether `s` can stand in text without quotes; *len is its length then.
 static bool is_bare(const char *s, size_t *len) {
   const uint8_t *p = (const uint8_t *)s;
-  while (*p > ' ' && *p < 0x7f && *p != '"' && *p != '\\')
+  while (*p != ' ' && is_plain(*p))
     p++;
   *len = (size_t)(p - (const uint8_t *)s);
   return !*p && *len > 0 && *s != '=';
@@ -195,42 +217,62 @@ static void put_string(struct dump_out *o, const char *s) {
 
 // --- Records ----------------------------------------------------------------
 
-static void put_key(struct dump_out *o, const char *key, bool named) {
+// Keys and kinds are short words of this program. What is behind them is
+// written into the same room.
+enum { KEY_ROOM = 64 };
+
+// Writes what stands before a field's value to `p`; returns its end.
+static inline char *key_to(struct dump_out *o, char *p, const char *key,
+                           bool named) {
   if (o->json) {
-    put_cstr(o, o->fresh ? "\"" : ",\"");
+    if (!o->fresh)
+      *p++ = ',';
     o->fresh = false;
-    put_cstr(o, key);
-    put_cstr(o, "\":");
-    return;
+    *p++ = '"';
+    p = stpcpy(p, key);
+    *p++ = '"';
+    *p++ = ':';
+    return p;
   }
-  put_char(o, ' ');
+  *p++ = ' ';
   if (named) {
-    put_cstr(o, key);
-    put_char(o, '=');
+    p = stpcpy(p, key);
+    *p++ = '=';
   }
+  return p;
+}
+
+static inline void set_end(struct dump_out *o, const char *end) {
+  o->len = (size_t)(end - o->buf);
+}
+
+static void put_key(struct dump_out *o, const char *key, bool named) {
+  set_end(o, key_to(o, reserve(o, KEY_ROOM), key, named));
 }
 
 void dump_begin(struct dump_out *o, const char *kind) {
-  if (!o->json) {
-    put_cstr(o, kind);
-    return;
+  char *p = reserve(o, KEY_ROOM);
+  if (o->json) {
+    p = stpcpy(p, o->any ? ",\n{\"kind\":\"" : "\n{\"kind\":\"");
+    o->any = true;
   }
-  put_cstr(o, o->any ? ",\n{\"kind\":\"" : "\n{\"kind\":\"");
-  o->any = true;
-  put_cstr(o, kind);
-  put_char(o, '"');
+  p = stpcpy(p, kind);
+  if (o->json)
+    *p++ = '"';
+  set_end(o, p);
 }
 
 void dump_end(struct dump_out *o) { put_char(o, o->json ? '}' : '\n'); }
 
 static void hex_field(struct dump_out *o, const char *key, bool named,
                       uint64_t v) {
-  put_key(o, key, named);
+  char *p = key_to(o, reserve(o, KEY_ROOM + NUMBER_ROOM), key, named);
   if (o->json)
-    put_char(o, '"');
-  dump_put_hex(o, v, 1);
+    *p++ = '"';
+  p = hex_to(p, v, 1);
   if (o->json)
-    put_char(o, '"');
+    *p++ = '"';
+  set_end(o, p);
 }
 
 void dump_hex(struct dump_out *o, const char *key, uint64_t v) {
@@ -240,13 +282,17 @@ void dump_named_hex(struct dump_out *o, const char *key, uint64_t v) {
   hex_field(o, key, true, v);
 }
 
+static void num_field(struct dump_out *o, const char *key, bool named,
+                      int64_t v) {
+  char *p = key_to(o, reserve(o, KEY_ROOM + NUMBER_ROOM), key, named);
+  set_end(o, signed_to(p, v));
+}
+
 void dump_num(struct dump_out *o, const char *key, int64_t v) {
-  put_key(o, key, false);
-  put_signed(o, v);
+  num_field(o, key, false, v);
 }
 void dump_named_num(struct dump_out *o, const char *key, int64_t v) {
-  put_key(o, key, true);
-  put_signed(o, v);
+  num_field(o, key, true, v);
 }
 
 void dump_str(struct dump_out *o, const char *key, const char *s) {
@@ -295,13 +341,13 @@ static void position(struct dump_out *o, const char *file, int64_t line) {
       put_quoted(o, file);
     else
       put_cstr(o, "null");
-    put_key(o, "line", false);
-    put_signed(o, line);
+    num_field(o, "line", false, line);
     return;
   }
   put_string(o, file ? file : "??");
-  put_char(o, ':');
-  put_signed(o, line);
+  char *p = reserve(o, NUMBER_ROOM);
+  *p++ = ':';
+  set_end(o, signed_to(p, line));
 }
 
 void dump_position(struct dump_out *o, const char *file, int64_t line) {
