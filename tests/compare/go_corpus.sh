@@ -25,10 +25,11 @@ while read -r package _; do
     tar -xzf "$cache/$name.tgz" -C "$work/$name.part" --strip-components=1
     mv "$work/$name.part" "$work/$name"
   fi
-  program=$(find "$work/$name" -name esbuild.exe)
-  [ -n "$program" ] || program=$(find "$work/$name" -path '*/bin/esbuild' -type f)
-  [ -n "$program" ] || { echo "$name: no program in the package"; exit 1; }
-  programs+=("$program")
+  # A package may hold several, and small scripts beside them.
+  found=$(find "$work/$name" -type f -size +500k ! -name '*.*js' ! -name '*.wasm' |
+    sort)
+  [ -n "$found" ] || { echo "$name: no program in the package"; exit 1; }
+  mapfile -t -O "${#programs[@]}" programs <<<"$found"
 done <"$here/go_corpus.list"
 for program in /usr/bin/age /usr/bin/fzf /usr/bin/direnv; do
   programs+=("$program")
