@@ -123,16 +123,27 @@ static const struct {
   const char *name;
   enum pcln_status (*run)(struct pcln_check_run *run);
   bool needs_file;
-} checks[PCLN_N_CHECKS] = {
-    [PCLN_CHECK_STRUCTURE] = {"structure", check_structure, false},
-    [PCLN_CHECK_BYTES] = {"bytes", pcln_check_bytes, false},
-    [PCLN_CHECK_SYMBOLS] = {"symbols", pcln_check_symbols, true},
-    [PCLN_CHECK_DWARF] = {"dwarf", pcln_check_dwarf, true},
-    [PCLN_CHECK_CFI] = {"cfi", pcln_check_cfi, true},
+} checks[PCLN_N_STEPS] = {
+    [PCLN_STEP_STRUCTURE] = {"structure", check_structure, false},
+    [PCLN_STEP_BYTES] = {"bytes", pcln_check_bytes, false},
+    [PCLN_STEP_SYMBOLS] = {"symbols", pcln_check_symbols, true},
+    [PCLN_STEP_DWARF] = {"dwarf", pcln_check_dwarf, true},
+    [PCLN_STEP_CFI] = {"cfi", pcln_check_cfi, true},
 };
 
-const char *pcln_check_step_name(enum pcln_check_kind check) {
-  return checks[check].name;
+const char *pcln_step_name(enum pcln_step step) { return checks[step].name; }
+
+#define EXCUSE_ROW(name, word, text) {word, text},
+static const struct {
+  const char *word, *text;
+} excuses[] = {PCLN_EXCUSE_LIST(EXCUSE_ROW)};
+#undef EXCUSE_ROW
+
+const char *pcln_excuse_word(enum pcln_excuse excuse) {
+  return excuses[excuse].word;
+}
+const char *pcln_excuse_text(enum pcln_excuse excuse) {
+  return excuses[excuse].text;
 }
 
 enum pcln_status pcln_check_elf(const struct pcln_table *t,
@@ -148,10 +159,11 @@ enum pcln_status pcln_check_elf(const struct pcln_table *t,
   if (!run.o.threads)
     run.o.threads = 1;
   *result = (struct pcln_check_result){0};
-  for (int i = 0; i < PCLN_N_CHECKS && status == PCLN_OK; i++) {
+  for (int i = 0; i < PCLN_N_STEPS && status == PCLN_OK; i++) {
     run.step = &result->steps[i];
+    run.excused = result->excused;
     if (run.o.progress)
-      run.o.progress(run.o.ctx, (enum pcln_check_kind)i);
+      run.o.progress(run.o.ctx, (enum pcln_step)i);
     if (checks[i].needs_file && !elf)
       status = pcln_check_skip(&run, "there is no ELF file to compare with");
     else

@@ -22,16 +22,16 @@ extern "C" {
 #endif
 
 // The checks, in the order in which they run.
-enum pcln_check_kind {
-  PCLN_CHECK_STRUCTURE, // what pcln_verify() checks
-  PCLN_CHECK_BYTES,     // something leads to every byte, and to each but once
-  PCLN_CHECK_SYMBOLS,   // functions against the symbol table
-  PCLN_CHECK_DWARF,     // positions and inlined calls against DWARF, pc by pc
-  PCLN_CHECK_CFI,       // unwind rules against .eh_frame and .debug_frame
-  PCLN_N_CHECKS,
+enum pcln_step {
+  PCLN_STEP_STRUCTURE, // what pcln_verify() checks
+  PCLN_STEP_BYTES,     // something leads to every byte, and to each but once
+  PCLN_STEP_SYMBOLS,   // functions against the symbol table
+  PCLN_STEP_DWARF,     // positions and inlined calls against DWARF, pc by pc
+  PCLN_STEP_CFI,       // unwind rules against .eh_frame and .debug_frame
+  PCLN_N_STEPS,
 };
 // "structure", "bytes", "symbols", "dwarf", "cfi".
-PCLN_API const char *pcln_check_step_name(enum pcln_check_kind check);
+PCLN_API const char *pcln_step_name(enum pcln_step step);
 
 // What a check looked at. Zero where it did not run.
 struct pcln_check_step {
@@ -44,12 +44,40 @@ struct pcln_check_step {
                         // symbols: functions of the file; dwarf: rows; cfi:
                         // rules at a run of pcs
   uint64_t n_calls;     // structure, dwarf: inlined calls
-  uint64_t n_excused;   // known differences between Go's tables and its DWARF,
-                        // symbols or CFI (docs/verify.md); no findings
 };
 
+// Known differences between a Go table and what else the file says, where
+// neither is damaged. They are no findings but counted, so that a verdict shows
+// what it stands on. Name, a stable word, what it is.
+#define PCLN_EXCUSE_LIST(X)                                                    \
+  X(PCLN_EXCUSE_NAMES, "names",                                                \
+    "bytes of names of inlined functions, which cannot be read without the "   \
+    "table's funcdata and release")                                            \
+  X(PCLN_EXCUSE_START, "start",                                                \
+    "functions of which Go's DWARF does not say where they begin")             \
+  X(PCLN_EXCUSE_GENERATED, "generated",                                        \
+    "rows of code that the compiler made, which Go's DWARF leaves out")        \
+  X(PCLN_EXCUSE_NO_POSITION, "no-position",                                    \
+    "rows of instructions without a position, which the table takes from the " \
+    "mark before and DWARF from the instruction before")                       \
+  X(PCLN_EXCUSE_EMPTY_RUNS, "empty-runs",                                      \
+    "rows of functions of which the assembler for s390x counted "              \
+    "instructions of no bytes")                                                \
+  X(PCLN_EXCUSE_LAST_ROW, "last-row",                                          \
+    "rows in whose place DWARF of go1.14 and older has one of line 1")         \
+  X(PCLN_EXCUSE_NO_SIZE, "no-size",                                            \
+    "symbols in the text that have no bytes, and no function in the table")
+
+#define PCLN_EXCUSE_ENUM(name, word, text) name,
+enum pcln_excuse { PCLN_EXCUSE_LIST(PCLN_EXCUSE_ENUM) PCLN_N_EXCUSES };
+#undef PCLN_EXCUSE_ENUM
+// The word for an excuse, and the text; constant strings.
+PCLN_API const char *pcln_excuse_word(enum pcln_excuse excuse);
+PCLN_API const char *pcln_excuse_text(enum pcln_excuse excuse);
+
 struct pcln_check_result {
-  struct pcln_check_step steps[PCLN_N_CHECKS];
+  struct pcln_check_step steps[PCLN_N_STEPS];
+  uint64_t excused[PCLN_N_EXCUSES];
 };
 
 struct pcln_check_options {
@@ -58,7 +86,7 @@ struct pcln_check_options {
   const struct pcln_prefix_map *maps;
   size_t n_maps;
   // Called before each check, with its name, if not null.
-  void (*progress)(void *ctx, enum pcln_check_kind check);
+  void (*progress)(void *ctx, enum pcln_step step);
   void *ctx;
 };
 

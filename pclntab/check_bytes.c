@@ -14,9 +14,7 @@
 //
 // So a damaged offset shows twice, by what it leads to and by what nothing
 // leads to any more. What lies outside of the table (Go's funcdata,
-// findfunctab) is not accounted for.
-//
-// Go's linker leaves a few bytes that nothing leads to; go_leftover() has them.
+// findfunctab before go1.26) is not accounted for.
 #include "bytes.h"
 #include "check_parts.h"
 #include "pairs.h"
@@ -386,24 +384,18 @@ static bool is_padding(const struct map *m, size_t off, size_t len) {
   return m->marks[off + len] == (FIRST | FUNCDATA);
 }
 
-// Go's linker names all symbols in the text, and then gives two no record: the
-// marks around the code of FIPS 140 (go1.24 on).
-static bool go_leftover(const struct map *m, size_t off, size_t len) {
+// Without its funcdata, or its release, a table's inlined functions and so what
+// their names are for is not known.
+static bool is_unknown_name(const struct map *m, size_t off, size_t len) {
   const struct pcln_span names = m->t->names;
-  const uint8_t *p = m->base + off, *end = p + len;
-  if (m->t->layout == PCLN_GO_12 || p < names.ptr || p >= names.ptr + names.len)
+  const uint8_t *p = m->base + off;
+  if (m->t->ours || p < names.ptr || p >= names.ptr + names.len ||
+      (m->t->funcdata.ptr && pcln_pcdata_inltree(m->t) != UINT32_MAX))
     return false;
-  if (!m->t->funcdata.ptr)
-    return true; // what names of inlined functions are for is not known
-  while (p < end) {
-    const char *name = (const char *)p;
-    const size_t n = strnlen(name, (size_t)(end - p));
-    if (n && strcmp(name, "go:textfipsstart") != 0 &&
-        strcmp(name, "go:textfipsend") != 0)
+  for (size_t i = 0; i < len; i++)
+    if (p[i] && p[i] < ' ')
       return false;
-    p += n + 1;
-  }
-  return true;
+  return p[len - 1] == 0;
 }
 
 static void check_left(struct map *m) {
@@ -415,8 +407,8 @@ static void check_left(struct map *m) {
       end++;
     if (is_padding(m, off, end - off))
       continue;
-    if (!m->t->ours && go_leftover(m, off, end - off)) {
-      m->run->step->n_excused += end - off;
+    if (is_unknown_name(m, off, end - off)) {
+      m->run->excused[PCLN_EXCUSE_NAMES] += end - off;
       continue;
     }
     size_t in;

@@ -14,6 +14,7 @@ struct pcln_check_run {
   struct pcln_check_options o;
   const struct pcln_sink *sink;
   struct pcln_check_step *step; // of the check that is running
+  uint64_t *excused;            // counts, by enum pcln_excuse
 };
 
 // Reports a finding of the check that is running. `off` is from the entry of

@@ -7,7 +7,7 @@
 //
 // Go's tables are compared with the symbols as they are: a function there
 // reaches up to the next one, padding included, and Go's linker gives a few
-// symbols other names than the table, or none in the table (is_go_extra()).
+// symbols other names than the table.
 #include "check_parts.h"
 #include "src_sort.h"
 
@@ -95,10 +95,6 @@ static bool same_go_name(const char *table, const char *symbol) {
                      strcmp(symbol, ".abiinternal") == 0);
 }
 
-static bool is_go_extra(const struct pcln_elf_symbol *s) {
-  return s->size == 0;
-}
-
 struct symbols {
   struct pcln_va_key *keys; // functions, by address
   size_t n;
@@ -151,8 +147,8 @@ static size_t pass_by(struct pcln_check_run *run, const struct symbols *s,
                       size_t k, uint64_t until) {
   for (; k < s->n && s->keys[k].va < until; k++) {
     const struct pcln_elf_symbol *sym = &run->elf->symbols[s->keys[k].idx];
-    if (is_go_extra(sym))
-      run->step->n_excused++;
+    if (sym->size == 0)
+      run->excused[PCLN_EXCUSE_NO_SIZE]++;
     else
       say_missing(run, sym->va, sym->name);
   }

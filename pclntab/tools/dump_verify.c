@@ -51,29 +51,41 @@ static void record_counts(const struct verify *v) {
 // What each check counts, in the words of the output.
 static const struct {
   const char *items, *calls;
-} words[PCLN_N_CHECKS] = {
-    [PCLN_CHECK_STRUCTURE] = {"streams", "inlined_calls"},
-    [PCLN_CHECK_BYTES] = {"bytes", NULL},
-    [PCLN_CHECK_SYMBOLS] = {"symbols", NULL},
-    [PCLN_CHECK_DWARF] = {"rows", "inlined_calls"},
-    [PCLN_CHECK_CFI] = {"rules", NULL},
+} words[PCLN_N_STEPS] = {
+    [PCLN_STEP_STRUCTURE] = {"streams", "inlined_calls"},
+    [PCLN_STEP_BYTES] = {"bytes", NULL},
+    [PCLN_STEP_SYMBOLS] = {"symbols", NULL},
+    [PCLN_STEP_DWARF] = {"rows", "inlined_calls"},
+    [PCLN_STEP_CFI] = {"rules", NULL},
 };
 
-static void record_step(struct dump_out *o, enum pcln_check_kind check,
+static void record_step(struct dump_out *o, enum pcln_step step,
                         const struct pcln_check_step *s) {
   dump_begin(o, s->skipped ? "skipped" : "checked");
-  dump_str(o, "check", pcln_check_step_name(check));
+  dump_str(o, "check", pcln_step_name(step));
   if (s->skipped) {
     dump_named_str(o, "why", s->skipped);
   } else {
     dump_named_num(o, "functions", (int64_t)s->n_functions);
-    dump_named_num(o, words[check].items, (int64_t)s->n_items);
-    if (words[check].calls)
-      dump_named_num(o, words[check].calls, (int64_t)s->n_calls);
-    dump_named_num(o, "excused", (int64_t)s->n_excused);
+    dump_named_num(o, words[step].items, (int64_t)s->n_items);
+    if (words[step].calls)
+      dump_named_num(o, words[step].calls, (int64_t)s->n_calls);
     dump_named_num(o, "findings", (int64_t)s->n_findings);
   }
   dump_end(o);
+}
+
+static void record_excuses(struct dump_out *o,
+                           const struct pcln_check_result *r) {
+  for (int i = 0; i < PCLN_N_EXCUSES; i++) {
+    if (!r->excused[i])
+      continue;
+    dump_begin(o, "excused");
+    dump_str(o, "excuse", pcln_excuse_word((enum pcln_excuse)i));
+    dump_named_num(o, "count", (int64_t)r->excused[i]);
+    dump_named_str(o, "text", pcln_excuse_text((enum pcln_excuse)i));
+    dump_end(o);
+  }
 }
 
 enum pcln_status dump_verify(struct dump *d) {
@@ -83,8 +95,9 @@ enum pcln_status dump_verify(struct dump *d) {
   const enum pcln_status status =
       pcln_check_elf(&d->file->table, d->file->elf, NULL, &sink, &result);
   record_counts(&v);
-  for (int i = 0; i < PCLN_N_CHECKS; i++)
-    record_step(d->out, (enum pcln_check_kind)i, &result.steps[i]);
+  for (int i = 0; i < PCLN_N_STEPS; i++)
+    record_step(d->out, (enum pcln_step)i, &result.steps[i]);
+  record_excuses(d->out, &result);
   dump_begin(d->out, "verdict");
   dump_str(d->out, "verdict", status == PCLN_OK ? "sound" : "faults");
   dump_end(d->out);
