@@ -51,8 +51,7 @@ endforeach()
 target_compile_definitions(test_dwarf PRIVATE
   PCLN_DWARF_SEEDS="${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/dwarf")
 pclntab_unit_test(dump pclntab_dump_objects pclntab_check_objects
-                  pclntab_model pclntab_sources
-                  pclntab_lookup)
+                  pclntab_disasm pclntab_model pclntab_sources pclntab_lookup)
 
 # These make each allocation fail in turn.
 foreach(module decode dwarf)

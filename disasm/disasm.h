@@ -13,6 +13,7 @@
 #define PCLNTAB_DISASM_H
 
 #include "pclntab.h"
+#include "stackmap.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -73,6 +74,10 @@ struct pcdis; // one decoder, for one architecture
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcdis_open(uint16_t machine, bool big_endian, struct pcdis **out);
 PCLN_API void pcdis_close(struct pcdis *d);
+// The machine's name, e.g. "s390x"; "unknown" for one without. And the names of
+// those that pcdis_open() has decoders for. Constant strings.
+PCLN_API const char *pcdis_machine_name(uint16_t machine);
+PCLN_API const char *pcdis_machines(void);
 
 // Decodes the instruction at `bytes`, which stands at address `va`. PCLN_OK:
 // *out is filled. PCLN_CORRUPT: these bytes are no instruction (not reported).
@@ -90,6 +95,63 @@ struct pcdis_code {
   uint16_t machine; // ELF e_machine, whatever the file's format
   bool big_endian;
 };
+
+// --- The listing ------------------------------------------------------------
+
+// One instruction, or bytes that are none, with what the table says of it.
+struct pcdis_line {
+  uint64_t va;
+  struct pcln_span bytes; // absent: the file has none, up to the function's end
+  bool is_insn;           // else data, or no instruction that this file knows
+  struct pcdis_insn insn; // if is_insn; its text, too, otherwise
+  // The position, and whether it differs from that of the line before. The
+  // inlined calls there are what pcln_frames_begin() at `va` walks.
+  bool new_position;
+  struct pcln_row row;
+  // The unwind rule, and whether it differs from that of the line before.
+  // has_rule is false where the table has none.
+  bool new_rule, has_rule;
+  struct pcln_rule rule;
+  // Behind a call of a function with pointer maps: what is live while the
+  // callee runs.
+  bool safepoint;
+  struct pcln_stackmap live;
+  // The function that the target, or what the operand refers to, lies in; null:
+  // none. Bytes from its entry.
+  const char *name;
+  uint64_t name_off;
+};
+
+// Walks the code of one function or hole of `t`. The struct is the caller's;
+// what it refers to must outlive it. `text` asks for the assembler's text.
+struct pcdis_listing {
+  const struct pcln_table *table;
+  struct pcdis *decoder;
+  struct pcln_func func;
+  bool text;
+  bool has_maps;          // the function has pointer maps
+  uint64_t va;            // of the next line
+  struct pcln_span bytes; // of the function from `va` on
+  struct pcln_rows rows;
+  struct pcln_row row;
+  struct pcln_row shown; // the position that the last line had
+  struct pcln_rule rule;
+  struct pcln_run rule_range;
+  bool has_rule;
+  enum pcln_status status;
+};
+PCLN_API void pcdis_listing_begin(struct pcdis_listing *l,
+                                  const struct pcln_table *t,
+                                  const struct pcdis_code *code,
+                                  struct pcdis *d, const struct pcln_func *f,
+                                  bool text);
+// True: *out is the next line; lines follow each other without a gap. False:
+// the function's end. What the table says of a line is left out where the table
+// is wrong; l->status then says so. Neither allocates.
+PCLN_API bool pcdis_listing_next(struct pcdis_listing *l,
+                                 struct pcdis_line *out);
+
+// --- The check --------------------------------------------------------------
 
 // What keeps an instruction or a call from being proven, without being a fault;
 // each is counted, so that a verdict shows what it stands on.

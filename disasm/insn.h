@@ -12,6 +12,10 @@ typedef bool pcdis_decoder(const uint8_t *bytes, size_t len, uint64_t va,
                            struct pcdis_insn *out);
 pcdis_decoder pcdis_x86_64, pcdis_aarch64;
 
+// The text of an AArch64 instruction that capstone does not know, or does not
+// name; false for all others.
+bool pcdis_aarch64_text(uint32_t word, struct pcdis_insn *out);
+
 static inline struct pcdis_place pcdis_at(enum pcdis_place_kind kind,
                                           int64_t off) {
   if (off != (int32_t)off)

@@ -18,6 +18,7 @@
 #include <string.h>
 
 enum { FP = 29, LR = 30, SP = 31 };
+enum { BIG_ENDIAN_HOST = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ };
 
 // Bits lo to lo + n - 1.
 static uint32_t bits(uint32_t word, unsigned lo, unsigned n) {
@@ -434,15 +435,12 @@ static void scalable(uint32_t word, struct pcdis_insn *out) {
 
 bool pcdis_aarch64(const uint8_t *bytes, size_t len, uint64_t va,
                    struct pcdis_insn *out) {
-  struct pcln_cursor c = pcln_cursor_at(bytes, len, false);
   if (len < 4 || va & 3)
     return false;
   memset(out, 0, offsetof(struct pcdis_insn, text) + 1);
   out->va = va;
   out->len = 4;
-  const uint8_t *p = pcln_take(&c, 4);
-  const uint32_t word = (uint32_t)p[0] | (uint32_t)p[1] << 8 |
-                        (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+  const uint32_t word = pcln_load32(bytes, BIG_ENDIAN_HOST);
   // The top-level classes, by bits 25 to 28.
   switch (bits(word, 25, 4)) {
   case 0:

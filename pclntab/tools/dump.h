@@ -5,6 +5,7 @@
 #ifndef PCLNTAB_TOOLS_DUMP_H
 #define PCLNTAB_TOOLS_DUMP_H
 
+#include "disasm.h"
 #include "elf_image.h"
 #include "image.h"
 #include "locate.h"
@@ -207,6 +208,11 @@ void dump_file_close(struct dump_file *f);
 struct pcln_span dump_code_at(const struct dump_file *f, uint64_t va);
 // The link-time address of the section `name`; false: there is none.
 bool dump_section_va(const struct dump_file *f, const char *name, uint64_t *va);
+// The same for disasm.h; lives as long as *f.
+struct pcdis_code dump_code(struct dump_file *f);
+// What a Go binary tells of the table at address `va` outside of it.
+void dump_go_options(struct pcln_elf *elf, struct pcln_span table, uint64_t va,
+                     struct pcln_open_options *out);
 
 // --- dump_errors.c: reports, on standard error and in the output -------------
 

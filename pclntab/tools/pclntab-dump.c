@@ -33,6 +33,7 @@ static const struct action actions[] = {
     [DUMP_BUILDINFO] = {"buildinfo", dump_buildinfo},
     [DUMP_LOOKUP] = {"lookup", dump_lookup},
     [DUMP_SCAN] = {"scan", dump_scan},
+    [DUMP_DISASM] = {"disasm", dump_disasm},
     [DUMP_VERIFY] = {"verify", dump_verify},
     [DUMP_DIFF] = {"diff", dump_diff},
     [DUMP_HTML] = {"html", dump_html},
@@ -53,6 +54,7 @@ static int exit_code(const struct dump *d, enum pcln_status status) {
   case PCLN_OK:
     return EXIT_SOUND;
   case PCLN_NOT_FOUND:
+  case PCLN_UNSUPPORTED:
   case PCLN_NO_MEMORY:
   case PCLN_IO:
     return EXIT_NOT_RUN;

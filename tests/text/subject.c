@@ -61,3 +61,12 @@ int main(void) {
     return 1;
   return outer((volatile int *)8) + zero;
 }
+
+// DISASM: {{^}}outer [[LO:0x[0-9a-f]+]]..0x{{[0-9a-f]+$}}
+// DISASM-NEXT: {{^ [^ ]*}}subject.c:[[@LINE-51]] in inner, inlined at {{[^ ]*}}subject.c:[[@LINE-25]] in outer{{$}}
+// DISASM-NEXT: {{^ *[0-9a-f]+}} c70701000000 movl $1, (%rdi) ; cfa=sp+8 fp=same ra=[cfa-8]{{$}}
+// DISASM: {{^ [^ ]*}}subject.c:[[@LINE-24]]{{$}}
+// DISASM: (%rip), %eax # 0x{{[0-9a-f]+$}}
+// DISASM: c3 retq{{$}}
+// DISASM-NOT: {{.}}
+// DISASM-MAIN: callq 0x{{[0-9a-f]+}} <outer>{{$}}

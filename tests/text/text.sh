@@ -25,6 +25,8 @@ dump=$build/pclntab-dump
 "$dump" --lines --func=outer prog | check LINES
 "$dump" --calls --func=outer prog | check CALLS
 "$dump" --unwind --func=outer prog | check UNWIND
+"$dump" --disasm=outer prog | check DISASM
+"$dump" --disasm=main prog | check DISASM-MAIN
 "$dump" --stats prog | check STATS
 "$dump" --json --funcs prog | check JSON
 "$dump" --lines --func=outer prog | awk '$1 == "line" { print $2 }' >addresses
