@@ -179,10 +179,7 @@ func isTable(b []byte, text uint64) bool {
 	}
 	defer func() { _ = recover() }()
 	t, err := gosym.NewTable(nil, gosym.NewLineTable(b, text))
-	return err == nil && len(t.Funcs) > 100 &&
-		strings.HasPrefix(t.Funcs[0].Name, "internal/") ||
-		strings.HasPrefix(t.Funcs[0].Name, "go:") ||
-		strings.HasPrefix(t.Funcs[0].Name, "go.")
+	return err == nil && len(t.Funcs) > 100 && t.Funcs[0].Name != ""
 }
 
 func find(path string, entry uint64) found {
