@@ -24,21 +24,18 @@ enum { // bytes of ArgInfo that are no offset
 // payload without an end must not lead through all funcdata behind it.
 enum { MAX_ARG_INFO = 256 };
 
-// The bitmap of the values that are live at `pc`, and the offset from which on
-// values have a bit in it.
+// The bitmap of the values that are live, `at` bytes into the payload, and the
+// offset from which on values have a bit in it.
 static enum pcln_status arg_liveness(const struct pcln_table *t,
-                                     const struct pcln_func *f, uint64_t pc,
+                                     const struct pcln_func *f, int32_t at,
                                      struct pcln_arg_iter *it) {
   struct pcln_span info;
-  int32_t at = -1;
   it->first_slot = UINT8_MAX;
   const enum pcln_status status =
       pcln_funcdata_of(t, f, PCLN_FD_ARG_LIVE, &info);
   if (status != PCLN_OK)
     return status == PCLN_CORRUPT ? PCLN_CORRUPT : PCLN_OK;
-  if (info.len == 0 ||
-      pcln_pcdata_at(t, f, pcln_pcdata_index(t, PCLN_PD_ARG_LIVE), pc, &at) !=
-          PCLN_OK)
+  if (info.len == 0)
     return PCLN_CORRUPT;
   it->first_slot = info.ptr[0];
   if (at <= 0)
@@ -49,9 +46,10 @@ static enum pcln_status arg_liveness(const struct pcln_table *t,
   return PCLN_OK;
 }
 
-enum pcln_status pcln_args_begin(const struct pcln_table *t,
-                                 const struct pcln_func *f, uint64_t pc,
-                                 struct pcln_arg_iter *it) {
+enum pcln_status pcln_args_begin_live(const struct pcln_table *t,
+                                      const struct pcln_func *f,
+                                      int32_t live_index,
+                                      struct pcln_arg_iter *it) {
   struct pcln_span info;
   *it = (struct pcln_arg_iter){.done = true};
   it->status = pcln_funcdata_of(t, f, PCLN_FD_ARG_INFO, &info);
@@ -59,9 +57,20 @@ enum pcln_status pcln_args_begin(const struct pcln_table *t,
     return it->status;
   it->pos = info.ptr;
   it->end = info.ptr + (info.len < MAX_ARG_INFO ? info.len : MAX_ARG_INFO);
-  it->status = arg_liveness(t, f, pc, it);
+  it->status = arg_liveness(t, f, live_index, it);
   it->done = it->status != PCLN_OK;
   return it->status;
+}
+
+enum pcln_status pcln_args_begin(const struct pcln_table *t,
+                                 const struct pcln_func *f, uint64_t pc,
+                                 struct pcln_arg_iter *it) {
+  int32_t live = -1;
+  *it = (struct pcln_arg_iter){.done = true, .status = PCLN_CORRUPT};
+  if (pcln_pcdata_at(t, f, pcln_pcdata_index(t, PCLN_PD_ARG_LIVE), pc, &live) !=
+      PCLN_OK)
+    return PCLN_CORRUPT;
+  return pcln_args_begin_live(t, f, live, it);
 }
 
 // Reads a value, whose first byte is its offset.

@@ -120,6 +120,11 @@ struct pcln_arg_iter {
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcln_args_begin(const struct pcln_table *t, const struct pcln_func *f,
                 uint64_t pc, struct pcln_arg_iter *it);
+// As pcln_args_begin(), where the value of the stream ArgLiveIndex at the pc is
+// known; -1 where there is none.
+PCLN_API PCLN_MUST_CHECK enum pcln_status
+pcln_args_begin_live(const struct pcln_table *t, const struct pcln_func *f,
+                     int32_t live_index, struct pcln_arg_iter *it);
 // True: *out is the next item. False: the end, or it->status says what is
 // wrong.
 PCLN_API bool pcln_args_next(struct pcln_arg_iter *it, struct pcln_arg *out);

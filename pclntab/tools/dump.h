@@ -103,6 +103,8 @@ void dump_str(struct dump_out *o, const char *key, const char *s);
 // As dump_str(), for a part of a string.
 void dump_str_len(struct dump_out *o, const char *key, const char *s,
                   size_t len);
+void dump_named_str_len(struct dump_out *o, const char *key, const char *s,
+                        size_t len);
 void dump_num(struct dump_out *o, const char *key, int64_t v);
 void dump_named_hex(struct dump_out *o, const char *key, uint64_t v);
 void dump_named_str(struct dump_out *o, const char *key, const char *s);
@@ -244,6 +246,8 @@ struct dump {
   struct dump_errors *errors;
   enum pcln_status opened; // what dump_file_open() said
   bool differs;            // set by --diff
+  bool release_noted;      // by dump_release_unknown()
+  uint64_t map_words;      // walked so far; dump_maps.c limits it
 };
 // Each returns PCLN_CORRUPT when it met a fault, which it reported; it goes on
 // behind it as far as it can.
@@ -251,7 +255,6 @@ PCLN_MUST_CHECK enum pcln_status dump_header(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_functions(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_rules(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_stats(struct dump *d);
-PCLN_MUST_CHECK enum pcln_status dump_maps(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_buildinfo(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_lookup(struct dump *d);
 PCLN_MUST_CHECK enum pcln_status dump_verify(struct dump *d);
@@ -268,6 +271,16 @@ const char *dump_save_text(char *buf, size_t len, uint8_t kind, int32_t off,
 uint64_t dump_stream_bytes(const struct pcln_table *t, uint32_t stream);
 // A hash of bytes; the same in every run.
 uint64_t dump_hash(uint64_t seed, const void *bytes, size_t len);
+// The records of one function: dump_func.c, dump_maps.c.
+void dump_func_record(struct dump *d, const struct pcln_func *f);
+PCLN_MUST_CHECK enum pcln_status dump_func_maps(struct dump *d,
+                                                const struct pcln_func *f);
+// Reports a stream or record that the reader refused; PCLN_CORRUPT.
+enum pcln_status dump_unreadable(const struct dump *d,
+                                 const struct pcln_func *f, const char *region);
+// Warns, once, that something is left out because its form depends on a release
+// of Go that is not known.
+void dump_release_unknown(struct dump *d);
 // What stands behind the last slash.
 const char *dump_basename(const char *path);
 // Whether the filters let the function pass.

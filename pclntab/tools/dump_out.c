@@ -304,21 +304,29 @@ void dump_named_str(struct dump_out *o, const char *key, const char *s) {
   put_string(o, s);
 }
 
-void dump_str_len(struct dump_out *o, const char *key, const char *s,
-                  size_t len) {
+static void str_len_field(struct dump_out *o, const char *key, bool named,
+                          const char *s, size_t len) {
   char buf[256];
-  if (len < sizeof buf) {
-    memcpy(buf, s, len);
-    buf[len] = 0;
-    dump_str(o, key, buf);
+  char *copy = len < sizeof buf ? buf : malloc(len + 1);
+  if (!copy) {
+    o->error = ENOMEM;
     return;
   }
-  char *copy = strndup(s, len);
-  if (copy)
-    dump_str(o, key, copy);
-  else
-    o->error = ENOMEM;
-  free(copy);
+  memcpy(copy, s, len);
+  copy[len] = 0;
+  put_key(o, key, named);
+  put_string(o, copy);
+  if (copy != buf)
+    free(copy);
+}
+
+void dump_str_len(struct dump_out *o, const char *key, const char *s,
+                  size_t len) {
+  str_len_field(o, key, false, s, len);
+}
+void dump_named_str_len(struct dump_out *o, const char *key, const char *s,
+                        size_t len) {
+  str_len_field(o, key, true, s, len);
 }
 
 void dump_named_bool(struct dump_out *o, const char *key, bool v) {

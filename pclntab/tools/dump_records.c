@@ -26,20 +26,6 @@ const char *dump_basename(const char *path) {
   return slash ? slash + 1 : path;
 }
 
-// A stream or record that the reader refused.
-static enum pcln_status fault(const struct dump *d, const struct pcln_func *f,
-                              const char *region) {
-  pcln_say(d->sink,
-           &(struct pcln_report){
-               .severity = PCLN_ERROR,
-               .fault = "record-unreadable",
-               .file = d->file->path,
-               .func = f->name,
-               .region = region,
-               .text = "cannot be decoded; --verify says what is wrong"});
-  return PCLN_CORRUPT;
-}
-
 static enum pcln_status worse(enum pcln_status a, enum pcln_status b) {
   return a != PCLN_OK ? a : b;
 }
@@ -149,28 +135,7 @@ enum pcln_status dump_header(struct dump *d) {
   return PCLN_OK;
 }
 
-// --- One function -----------------------------------------------------------
-
-static void func_record(struct dump *d, const struct pcln_func *f) {
-  struct dump_out *o = d->out;
-  dump_begin(o, f->hole ? "hole" : "func");
-  dump_hex(o, "lo", f->entry);
-  dump_hex(o, "hi", f->end);
-  if (!f->hole) {
-    dump_str(o, "name", dump_name(d->names, f->name));
-    if (f->start_line)
-      dump_named_num(o, "start_line", f->start_line);
-    if (f->args != PCLN_ARGS_UNKNOWN)
-      dump_named_num(o, "args", f->args);
-    if (f->deferreturn)
-      dump_named_hex(o, "deferreturn", f->deferreturn);
-    if (f->func_id)
-      dump_named_num(o, "func_id", f->func_id);
-    if (f->flags)
-      dump_named_hex(o, "flags", f->flags);
-  }
-  dump_end(o);
-}
+// --- Positions --------------------------------------------------------------
 
 static void line_record(struct dump *d, const struct pcln_func *f,
                         const struct pcln_row *row, const char *file) {
@@ -198,7 +163,7 @@ static enum pcln_status func_lines(struct dump *d, const struct pcln_func *f) {
       last = rows[i].file;
       line_record(d, f, &rows[i], file);
     }
-  return it.status == PCLN_OK ? PCLN_OK : fault(d, f, "pctab");
+  return it.status == PCLN_OK ? PCLN_OK : dump_unreadable(d, f, "pctab");
 }
 
 // --- Inlined calls ----------------------------------------------------------
@@ -224,6 +189,17 @@ static int32_t last_call(const struct pcln_table *t, uint32_t stream) {
   return last;
 }
 
+// The place of a call and the call around it. Since go1.12 the streams say them
+// at one pc.
+static void resolve_call(const struct pcln_table *t, const struct pcln_func *f,
+                         uint32_t stream, struct pcln_inline *call) {
+  if (!call->by_pc)
+    return;
+  call->line = value_at(t, f, f->pcln, call->parent_pc);
+  call->file = value_at(t, f, f->pcfile, call->parent_pc);
+  call->parent = value_at(t, f, stream, call->parent_pc);
+}
+
 static enum pcln_status call_records(struct dump *d, const struct pcln_func *f,
                                      uint32_t stream) {
   const struct pcln_table *t = &d->file->table;
@@ -234,15 +210,16 @@ static enum pcln_status call_records(struct dump *d, const struct pcln_func *f,
     const char *name =
         status == PCLN_OK ? pcln_name_at(t, call.name_off) : NULL;
     if (!name)
-      return fault(d, f, "funcdata");
-    const int32_t line = value_at(t, f, f->pcln, call.parent_pc);
-    const int32_t file = value_at(t, f, f->pcfile, call.parent_pc);
+      return dump_unreadable(d, f, "funcdata");
+    resolve_call(t, f, stream, &call);
     dump_begin(d->out, "call");
     dump_num(d->out, "index", i);
     dump_str(d->out, "name", dump_name(d->names, name));
-    dump_named_position(d->out, shown_file(d, f, file), line > 0 ? line : 0);
-    dump_named_num(d->out, "parent", value_at(t, f, stream, call.parent_pc));
-    dump_named_num(d->out, "parent_pc", call.parent_pc);
+    dump_named_position(d->out, shown_file(d, f, call.file),
+                        call.line > 0 ? call.line : 0);
+    dump_named_num(d->out, "parent", call.parent);
+    if (call.by_pc)
+      dump_named_num(d->out, "parent_pc", call.parent_pc);
     if (call.start_line)
       dump_named_num(d->out, "start_line", call.start_line);
     dump_end(d->out);
@@ -252,7 +229,9 @@ static enum pcln_status call_records(struct dump *d, const struct pcln_func *f,
 
 static enum pcln_status func_calls(struct dump *d, const struct pcln_func *f) {
   const struct pcln_table *t = &d->file->table;
-  const uint32_t stream = pcln_pcdata_stream(t, f, PCLN_PCDATA_INLTREE);
+  const uint32_t stream = pcln_pcdata_stream(t, f, pcln_pcdata_inltree(t));
+  if (pcln_pcdata_inltree(t) == PCLN_NO_INDEX && f->n_pcdata > 1)
+    dump_release_unknown(d);
   if (!stream || !t->funcdata.ptr)
     return PCLN_OK; // nothing inlined, or no tree to name it
   const enum pcln_status status = call_records(d, f, stream);
@@ -268,7 +247,8 @@ static enum pcln_status func_calls(struct dump *d, const struct pcln_func *f) {
     dump_named_num(d->out, "call", run.value);
     dump_end(d->out);
   }
-  return it.status == PCLN_OK ? status : worse(status, fault(d, f, "pctab"));
+  return it.status == PCLN_OK ? status
+                              : worse(status, dump_unreadable(d, f, "pctab"));
 }
 
 // --- Unwind rules -----------------------------------------------------------
@@ -355,7 +335,7 @@ static enum pcln_status func_unwind(struct dump *d, const struct pcln_func *f) {
     if (status == PCLN_NOT_FOUND)
       return PCLN_OK; // nothing is said from here on
     if (status != PCLN_OK || range.hi <= pc - f->entry)
-      return fault(d, f, "pctab");
+      return dump_unreadable(d, f, "pctab");
     const uint64_t hi = f->entry + range.hi;
     dump_begin(d->out, "rule");
     dump_hex(d->out, "lo", pc);
@@ -386,14 +366,18 @@ enum pcln_status dump_rules(struct dump *d) {
 
 // --- Streams ----------------------------------------------------------------
 
+// `index` is that of PCDATA, or -1.
 static enum pcln_status stream_records(struct dump *d,
                                        const struct pcln_func *f,
-                                       const char *name, uint32_t stream) {
+                                       const char *name, int64_t index,
+                                       uint32_t stream) {
   struct pcln_run_iter it;
   if (!stream)
     return PCLN_OK;
   dump_begin(d->out, "stream");
   dump_str(d->out, "name", name);
+  if (index >= 0)
+    dump_named_num(d->out, "index", index);
   dump_named_hex(d->out, "offset", stream);
   dump_end(d->out);
   pcln_runs_begin(&d->file->table, stream, &it);
@@ -405,20 +389,44 @@ static enum pcln_status stream_records(struct dump *d,
     dump_num(d->out, "value", run.value);
     dump_end(d->out);
   }
-  return it.status == PCLN_OK ? PCLN_OK : fault(d, f, "pctab");
+  return it.status == PCLN_OK ? PCLN_OK : dump_unreadable(d, f, "pctab");
+}
+
+// Payloads have no stored length; only where they begin can be said: as an
+// offset into the area of funcdata, before go1.18 as an address.
+static void funcdata_record(struct dump *d, const struct pcln_func *f,
+                            uint32_t index) {
+  const struct pcln_table *t = &d->file->table;
+  const bool old = t->layout < PCLN_GO_118;
+  char name[PCLN_NAME_MAX];
+  struct pcln_span s;
+  if (pcln_funcdata(t, f, index, &s) != PCLN_OK)
+    return;
+  dump_begin(d->out, "funcdata");
+  dump_str(d->out, "name", pcln_funcdata_name(t, index, name, sizeof name));
+  dump_named_num(d->out, "index", index);
+  dump_named_hex(d->out, old ? "address" : "offset",
+                 (uint64_t)(s.ptr - t->funcdata.ptr) +
+                     (old ? t->funcdata_va : 0));
+  dump_end(d->out);
 }
 
 static enum pcln_status func_streams(struct dump *d,
                                      const struct pcln_func *f) {
-  enum pcln_status status = stream_records(d, f, "pcsp", f->pcsp);
-  status = worse(status, stream_records(d, f, "pcfile", f->pcfile));
-  status = worse(status, stream_records(d, f, "pcln", f->pcln));
+  const struct pcln_table *t = &d->file->table;
+  enum pcln_status status = stream_records(d, f, "pcsp", -1, f->pcsp);
+  status = worse(status, stream_records(d, f, "pcfile", -1, f->pcfile));
+  status = worse(status, stream_records(d, f, "pcln", -1, f->pcln));
   for (uint32_t i = 0; i < f->n_pcdata; i++) {
-    char name[24];
-    snprintf(name, sizeof name, "pcdata%u", i);
-    const uint32_t stream = pcln_pcdata_stream(&d->file->table, f, i);
-    status = worse(status, stream_records(d, f, name, stream));
+    char name[PCLN_NAME_MAX];
+    const uint32_t stream = pcln_pcdata_stream(t, f, i);
+    if (!stream)
+      continue;
+    pcln_pcdata_name(t, i, name, sizeof name);
+    status = worse(status, stream_records(d, f, name, i, stream));
   }
+  for (uint32_t i = 0; i < f->n_funcdata; i++)
+    funcdata_record(d, f, i);
   return status;
 }
 
@@ -428,13 +436,15 @@ static enum pcln_status one_function(struct dump *d,
                                      const struct pcln_func *f) {
   const enum dump_action a = d->options->action;
   enum pcln_status status = PCLN_OK;
-  func_record(d, f);
+  dump_func_record(d, f);
   if (f->hole)
     return PCLN_OK;
   if (a == DUMP_LINES || a == DUMP_ALL)
     status = worse(status, func_lines(d, f));
   if (a == DUMP_CALLS || a == DUMP_ALL)
     status = worse(status, func_calls(d, f));
+  if (a == DUMP_MAPS || a == DUMP_ALL)
+    status = worse(status, dump_func_maps(d, f));
   if (a == DUMP_UNWIND || a == DUMP_ALL)
     status = worse(status, func_unwind(d, f));
   if (a == DUMP_STREAMS)
@@ -450,7 +460,7 @@ enum pcln_status dump_functions(struct dump *d) {
     const enum pcln_status status = pcln_func_at(t, i, &f);
     if (status != PCLN_OK) {
       f = (struct pcln_func){.name = NULL, .idx = i};
-      worst = worse(worst, fault(d, &f, "functab"));
+      worst = worse(worst, dump_unreadable(d, &f, "functab"));
       continue;
     }
     if (dump_selects(d, &f))

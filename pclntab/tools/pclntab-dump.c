@@ -25,6 +25,7 @@ static const struct action actions[] = {
     [DUMP_FUNCS] = {"funcs", dump_functions},
     [DUMP_LINES] = {"lines", dump_functions},
     [DUMP_CALLS] = {"calls", dump_functions},
+    [DUMP_MAPS] = {"maps", dump_functions},
     [DUMP_UNWIND] = {"unwind", dump_functions},
     [DUMP_STREAMS] = {"streams", dump_functions},
     [DUMP_ALL] = {"all", all},

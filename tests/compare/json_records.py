@@ -20,7 +20,7 @@ import jsonschema
 
 # Actions that go function by function are also run with filters.
 ACTIONS = [["--" + a] for a in (
-    "header funcs lines calls unwind streams all rules stats verify").split()]
+    "header funcs lines calls maps unwind streams all rules stats verify").split()]
 ACTIONS += [["--lines", "-C", "-s", "--func=*main*"]]
 ALIKE = 100  # records with the same members that are checked whole
 

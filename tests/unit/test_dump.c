@@ -332,14 +332,14 @@ static void functions_are_printed(void **state) {
     const char *want;
   } cases[] = {
       {DUMP_FUNCS, NULL, false,
-       "func 0x1000 0x1040 main start_line=9\n"
+       "func 0x1000 0x1040 main start_line=9 frame=8\n"
        "func 0x1040 0x1050 _Z3fooi\n"
        "hole 0x1050 0x1060\n"
        "func 0x1060 0x1064 end args=8\n"},
       {DUMP_FUNCS, "*oo*", false, "func 0x1040 0x1050 _Z3fooi\n"},
       {DUMP_FUNCS, "nothing", false, ""},
       {DUMP_LINES, "main", false,
-       "func 0x1000 0x1040 main start_line=9\n"
+       "func 0x1000 0x1040 main start_line=9 frame=8\n"
        "line 0x1000 0x1010 \"/src/my main.c\":10\n"
        "line 0x1010 0x1020 \"/src/my main.c\":11\n"
        "line 0x1020 0x1030 /src/square.h:3 call=0\n"
@@ -348,12 +348,12 @@ static void functions_are_printed(void **state) {
        "func 0x1060 0x1064 end args=8\n"
        "line 0x1060 0x1064 ??:7\n"},
       {DUMP_CALLS, "main", true,
-       "func 0x1000 0x1040 main start_line=9\n"
+       "func 0x1000 0x1040 main start_line=9 frame=8\n"
        "call 0 _Z6squarei at=\"my main.c\":11 parent=-1 parent_pc=24 "
        "start_line=2\n"
        "body 0x1020 0x1030 call=0\n"},
       {DUMP_UNWIND, "main", false,
-       "func 0x1000 0x1040 main start_line=9\n"
+       "func 0x1000 0x1040 main start_line=9 frame=8\n"
        "rule 0x1000 0x1001 cfa=sp+8 fp=same ra=[cfa-8]\n"
        "rule 0x1001 0x103f cfa=sp+16 fp=same ra=[cfa-8]\n"
        "rule 0x103f 0x1040 cfa=sp+8 fp=same ra=[cfa-8]\n"},
@@ -382,7 +382,7 @@ static void streams_are_printed_as_stored(void **state) {
   char *text = written();
   assert_non_null(strstr(text, "stream pcsp offset=0x"));
   assert_non_null(strstr(text, "\nrun pcsp 1 63 8\n"));
-  assert_non_null(strstr(text, "\nrun pcdata2 32 48 0\n"));
+  assert_non_null(strstr(text, "\nrun InlTreeIndex 32 48 0\n"));
   free(text);
   teardown(&x);
 }
