@@ -53,6 +53,11 @@ target_compile_definitions(test_dwarf PRIVATE
 pclntab_unit_test(dump pclntab_dump_objects pclntab_check_objects
                   pclntab_disasm pclntab_model pclntab_sources pclntab_lookup)
 
+pclntab_unit_test(check pclntab_check_objects pclntab_sources pclntab_model
+                  pclntab_lookup)
+# Its own code is the subject.
+target_compile_options(test_check PRIVATE -O2 -g)
+
 # These make each allocation fail in turn.
 foreach(module decode dwarf)
   target_link_options(test_${module} PRIVATE
