@@ -35,6 +35,8 @@ enum pcdis_place_kind {
   PCDIS_SAME,    // register: unchanged. Store: none
   PCDIS_SP,      // the old stack pointer + off
   PCDIS_FP,      // the old frame pointer + off
+  PCDIS_TMP0,    // the old first temporary register + off
+  PCDIS_TMP1,    // the old second one + off
   PCDIS_SP_WORD, // the word in memory at the old stack pointer + off
   PCDIS_FP_WORD, // the word in memory at the old frame pointer + off
   PCDIS_ALIGNED, // the old stack pointer, rounded down to a multiple of off
@@ -45,7 +47,7 @@ struct pcdis_place {
   int32_t off;  // bytes
 };
 
-enum { PCDIS_TEXT_MAX = 160 };
+enum { PCDIS_TEXT_MAX = 160, PCDIS_N_TMP = 2 };
 struct pcdis_insn {
   uint64_t va;
   uint32_t len;    // bytes
@@ -57,9 +59,12 @@ struct pcdis_insn {
   // New values; of a call, those it comes back with. SP and FP are those of
   // unwind rules (format.h); `ra` is the link register, PCDIS_SAME where the
   // machine pushes return addresses. PCDIS_OTHER is also said in doubt.
-  struct pcdis_place sp, fp, ra;
-  // Where the old frame pointer and link register are stored: PCDIS_SAME, SP
-  // or FP (memory at the old register's value + off). A push is a store.
+  // `tmp` are the other registers in which compilers for the machine keep
+  // addresses of the stack, if there are any: Go's prologues on AArch64 store
+  // into a large frame before they move SP, through x20, until go1.17 x27.
+  struct pcdis_place sp, fp, ra, tmp[PCDIS_N_TMP];
+  // Where the old frame pointer and link register are stored: PCDIS_SAME, SP,
+  // FP or a TMP (memory at the old register's value + off). A push is a store.
   struct pcdis_place fp_store, ra_store;
   char text[PCDIS_TEXT_MAX]; // in the assembler's syntax; "" unless asked for
 };
@@ -156,17 +161,20 @@ PCLN_API bool pcdis_listing_next(struct pcdis_listing *l,
 // What keeps an instruction or a call from being proven, without being a fault;
 // each is counted, so that a verdict shows what it stands on.
 #define PCDIS_EXCUSE_LIST(X)                                                   \
-  X(PCDIS_EXCUSE_NO_RULE, "no-rule", "the table gives no rule")                \
+  X(PCDIS_EXCUSE_NO_RULE, "no_rule", "the table gives no rule")                \
   X(PCDIS_EXCUSE_DEREF, "deref", "the rule reads the frame's end from memory") \
   X(PCDIS_EXCUSE_SEEDED, "seeded", "reached by no path that can be followed")  \
+  X(PCDIS_EXCUSE_JUMP, "jump", "reached by a jump to places not known")        \
   X(PCDIS_EXCUSE_LOST, "lost", "the code's own effect cannot be followed")     \
   X(PCDIS_EXCUSE_DATA, "data", "bytes in the text that are no instruction")    \
   X(PCDIS_EXCUSE_PART, "part", "a part of a function, entered with a frame")   \
   X(PCDIS_EXCUSE_NORETURN, "noreturn", "a call that may never come back")      \
   X(PCDIS_EXCUSE_MERGE, "merge", "a path that another path contradicts")       \
-  X(PCDIS_EXCUSE_SP_WRITE, "sp-write", "assembly that moves its own stack")    \
+  X(PCDIS_EXCUSE_SP_WRITE, "sp_write", "assembly that moves its own stack")    \
+  X(PCDIS_EXCUSE_SPLIT, "split", "between the halves of one move of SP")       \
+  X(PCDIS_EXCUSE_PIECES, "pieces", "an instruction written in pieces")         \
   X(PCDIS_EXCUSE_SIGNAL, "signal", "a signal trampoline")                      \
-  X(PCDIS_EXCUSE_LEAF_CALL, "leaf-call", "a call that cannot collect")
+  X(PCDIS_EXCUSE_LEAF_CALL, "leaf_call", "a call that cannot collect")
 
 #define PCDIS_EXCUSE_ENUM(name, word, text) name,
 enum pcdis_excuse { PCDIS_EXCUSE_LIST(PCDIS_EXCUSE_ENUM) PCDIS_N_EXCUSES };

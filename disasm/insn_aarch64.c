@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-enum { FP = 29, LR = 30, SP = 31 };
+enum { TMP0 = 20, TMP1 = 27, FP = 29, LR = 30, SP = 31 };
 enum { BIG_ENDIAN_HOST = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ };
 
 // Bits lo to lo + n - 1.
@@ -38,7 +38,17 @@ static unsigned rn_of(uint32_t word) { return bits(word, 5, 5); }
 // Where the new value of general register `reg` goes; null: no one asks. 31 is
 // the zero register here.
 static struct pcdis_place *place_of(struct pcdis_insn *out, unsigned reg) {
-  return reg == FP ? &out->fp : reg == LR ? &out->ra : NULL;
+  switch (reg) {
+  case TMP0:
+    return &out->tmp[0];
+  case TMP1:
+    return &out->tmp[1];
+  case FP:
+    return &out->fp;
+  case LR:
+    return &out->ra;
+  }
+  return NULL;
 }
 
 static void wrote(struct pcdis_insn *out, unsigned reg) {
@@ -61,6 +71,10 @@ static struct pcdis_place sum(unsigned reg, int64_t off) {
     return pcdis_at(PCDIS_SP, off);
   if (reg == FP)
     return pcdis_at(PCDIS_FP, off);
+  if (reg == TMP0)
+    return pcdis_at(PCDIS_TMP0, off);
+  if (reg == TMP1)
+    return pcdis_at(PCDIS_TMP1, off);
   return pcdis_at(PCDIS_OTHER, 0);
 }
 
@@ -139,18 +153,25 @@ static void data_register(uint32_t word, struct pcdis_insn *out) {
 
 // --- Branches, exceptions, system -------------------------------------------
 
+// A callee leaves SP and FP as they were. In Go's convention it saves no other.
+static void came_back(struct pcdis_insn *out) {
+  wrote(out, LR);
+  wrote(out, TMP0);
+  wrote(out, TMP1);
+}
+
 static void jump(struct pcdis_insn *out, enum pcdis_flow flow, int64_t words) {
   out->flow = (uint8_t)flow;
   out->target = out->va + (uint64_t)words * 4;
   if (flow == PCDIS_CALL)
-    wrote(out, LR);
+    came_back(out);
 }
 
 static void indirect(struct pcdis_insn *out, enum pcdis_flow flow) {
   out->flow = (uint8_t)flow;
   out->indirect = flow != PCDIS_RETURN;
   if (flow == PCDIS_CALL)
-    wrote(out, LR);
+    came_back(out);
 }
 
 // br, blr, ret and their forms with pointer authentication.
@@ -215,10 +236,10 @@ struct access {
 static void one_register(const struct access *a, unsigned reg, unsigned index,
                          struct pcdis_insn *out) {
   const struct pcdis_place at = sum(a->base, a->off + (int64_t)index * a->size);
-  if (a->vector || (reg != FP && reg != LR))
+  if (a->vector || !place_of(out, reg))
     return;
   if (!a->load) {
-    if (a->size == 8 && at.kind != PCDIS_OTHER)
+    if (a->size == 8 && (reg == FP || reg == LR) && at.kind != PCDIS_OTHER)
       *(reg == FP ? &out->fp_store : &out->ra_store) = at;
     return;
   }

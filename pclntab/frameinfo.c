@@ -204,13 +204,26 @@ enum pcln_status pcln_rule_get(const struct pcln_table *t, uint32_t idx,
   return PCLN_OK;
 }
 
-// The rule of a pc for which the unwind stream says nothing.
-static struct pcln_rule default_rule(const struct pcln_table *t) {
+enum pcln_status pcln_rule_base(const struct pcln_table *t, int32_t unwind,
+                                struct pcln_rule *out) {
+  if (unwind != -1)
+    return unwind < 0 || pcln_rule_get(t, (uint32_t)unwind, out) != PCLN_OK
+               ? PCLN_CORRUPT
+               : PCLN_OK;
   const int32_t ra = pcln_pushed_ra(t);
-  return (struct pcln_rule){.cfa = PCLN_CFA_SP_DELTA,
+  *out = (struct pcln_rule){.cfa = PCLN_CFA_SP_DELTA,
                             .fp = PCLN_SAVE_SAME,
                             .ra = ra ? PCLN_SAVE_CFA : PCLN_SAVE_SAME,
                             .ra_off = -ra};
+  return PCLN_OK;
+}
+
+void pcln_rule_depth(const struct pcln_table *t, int32_t pcsp,
+                     struct pcln_rule *rule) {
+  if (pcsp == -1)
+    *rule = (struct pcln_rule){.cfa = PCLN_CFA_NONE};
+  else
+    rule->cfa_off = (int32_t)((uint32_t)pcsp + (uint32_t)pcln_pushed_ra(t));
 }
 
 static void narrow(struct pcln_run *r, const struct pcln_run *by) {
@@ -225,7 +238,7 @@ enum pcln_status pcln_rule_at(const struct pcln_table *t,
   if (pc < f->entry || pc >= f->end)
     return PCLN_NOT_FOUND;
   struct pcln_run run, part;
-  struct pcln_rule rule = default_rule(t);
+  struct pcln_rule rule;
   run = (struct pcln_run){.hi = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX,
                           .value = -1};
   const uint32_t unwind =
@@ -235,19 +248,14 @@ enum pcln_status pcln_rule_at(const struct pcln_table *t,
       return PCLN_CORRUPT;
     narrow(&run, &part);
     run.value = part.value;
-    if (part.value < -1 ||
-        (part.value >= 0 && pcln_rule_get(t, (uint32_t)part.value, &rule)))
-      return PCLN_CORRUPT;
   }
+  if (pcln_rule_base(t, run.value, &rule) != PCLN_OK)
+    return PCLN_CORRUPT;
   if (rule.cfa == PCLN_CFA_SP_DELTA) {
     if (pcln_run_at(t, f, f->pcsp, pc, &part) == PCLN_CORRUPT)
       return PCLN_CORRUPT;
     narrow(&run, &part);
-    if (part.value == -1)
-      rule = (struct pcln_rule){.cfa = PCLN_CFA_NONE};
-    else
-      rule.cfa_off =
-          (int32_t)((uint32_t)part.value + (uint32_t)pcln_pushed_ra(t));
+    pcln_rule_depth(t, part.value, &rule);
   }
   *out = rule;
   if (range)

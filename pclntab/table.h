@@ -254,6 +254,16 @@ static inline int32_t pcln_pushed_ra(const struct pcln_table *t) {
   return x86 ? t->ptr_size : 0;
 }
 
+// pcln_rule_at() in two steps, for those who walk the streams themselves. First
+// the rule for the value of PCDATA_Unwind, -1 where it says nothing:
+// PCLN_CORRUPT: there is no such rule. Then, if that is PCLN_CFA_SP_DELTA, the
+// rule for the value of pcsp.
+PCLN_MUST_CHECK enum pcln_status pcln_rule_base(const struct pcln_table *t,
+                                                int32_t unwind,
+                                                struct pcln_rule *out);
+void pcln_rule_depth(const struct pcln_table *t, int32_t pcsp,
+                     struct pcln_rule *rule);
+
 // As pcln_find_func(), but only what unwinding needs is set in *out: entry,
 // end, pcsp, n_pcdata, n_funcdata, rec_off and hole.
 PCLN_MUST_CHECK enum pcln_status

@@ -21,9 +21,9 @@ LC_ALL=C sort -cu "$tmp/entries"
   "$build/pclntab-link" --help
   "$build/pclntab-dump" --help
 } | grep -oE -- '--[a-z]+(-[a-z]+)+' | sed 's/^--//' >"$tmp/others"
-printf '%s\n' gnu-v3 initial-exec empty-runs last-row no-position no-size pclntab-ld pclntab-link pclntab-slot set-up >>"$tmp/others"
+printf '%s\n' gnu-v3 initial-exec empty-runs last-row no-position no-size pclntab-ld pclntab-link pclntab-slot x86-64 set-up >>"$tmp/others"
 grep -rhoE '"[a-z][a-z0-9]*(-[a-z0-9]+)+"' --include='*.[ch]' \
-  pclntab ld-plugin runtime | tr -d '"' | sort -u |
+  pclntab disasm ld-plugin runtime | tr -d '"' | sort -u |
   grep -vxFf "$tmp/others" >"$tmp/faults"
 [ "$(wc -l <"$tmp/faults")" -gt 100 ]
 if grep -vxFf "$tmp/entries" "$tmp/faults"; then
@@ -33,7 +33,7 @@ fi
 
 bad=0
 while read -r name; do
-  grep -rqF "\"$name\"" --include='*.[ch]' pclntab ld-plugin runtime ||
+  grep -rqF "\"$name\"" --include='*.[ch]' pclntab disasm ld-plugin runtime ||
     { echo "messages: $name: no such fault"; bad=1; }
   text=$(awk -v h="### $name" '$0 == h { on = 1; next } /^##/ { on = 0 } on' $doc)
   case $text in
