@@ -15,13 +15,17 @@
 
 #include "dump.h"
 
-// --- html_data.c: bytes, numbers for keys, strings ---------------------------
+// --- html_data.c: bytes, numbers for keys, strings --------------------------
 
-// Bytes that grow. A failed allocation sets `failed` and drops what follows.
+// Bytes that grow. What cannot be added sets `status` and is dropped, as is
+// what follows: PCLN_NO_MEMORY, or PCLN_LIMIT above HTML_MAX_BYTES. A page
+// holds its data as one string, and browsers limit the length of these to about
+// that.
+enum { HTML_MAX_BYTES = 1 << 29 };
 struct html_buf {
   uint8_t *bytes;
   size_t len, cap;
-  bool failed;
+  enum pcln_status status;
 };
 void html_put(struct html_buf *b, const void *bytes, size_t len);
 void html_num(struct html_buf *b, uint64_t v);
@@ -50,7 +54,7 @@ struct html_strings {
 // stay where it is to the end, html_text() takes any.
 uint32_t html_string(struct html_strings *s, const char *text);
 uint32_t html_text(struct html_strings *s, const char *text);
-bool html_strings_failed(const struct html_strings *s);
+enum pcln_status html_strings_status(const struct html_strings *s);
 void html_strings_free(struct html_strings *s);
 
 // --- html_bytes.c: whom each byte of the table is for
@@ -105,11 +109,17 @@ struct html {
   struct html_buf details;
   struct html_bytes bytes;
   struct html_buf facts; // JSON
-  uint32_t n_funcs;
+  struct html_buf maps;  // html_maps.c
+  struct html_ids map_ids;
+  uint64_t map_words;
+  uint32_t n_maps, n_funcs;
   enum pcln_status status; // PCLN_CORRUPT: a part could not be read
 };
+// Reports what cannot be read of the function, and sets h->status.
+void html_unreadable(struct html *h, const struct pcln_func *f,
+                     const char *region);
 
-// --- html_funcs.c: the functions of the report -------------------------------
+// --- html_funcs.c: the functions of the report ------------------------------
 
 // Collects the functions that the filters select, with their details, and
 // claims the bytes of all.
@@ -133,8 +143,12 @@ int32_t html_stream(struct html *h, const struct pcln_func *f, uint32_t stream);
 // The number of the function's last inlined call that can be named, or -1.
 int32_t html_last_call(const struct html *h, const struct pcln_func *f);
 
-// --- html_claims.c
-// ------------------------------------------------------------
+// --- html_maps.c: live words, stack objects, arguments ----------------------
+
+// Appends to h->details what is known of the function's frame.
+void html_frame(struct html *h, const struct pcln_func *f);
+
+// --- html_claims.c ----------------------------------------------------------
 
 // Claims what the function, or hole, uses. `by` says who that is.
 void html_claim_func(struct html *h, const struct pcln_func *f,

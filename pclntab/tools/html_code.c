@@ -68,7 +68,7 @@ void html_rows(struct html *h, const struct pcln_func *f,
       last = rows[i];
     }
   if (it.status != PCLN_OK)
-    h->status = PCLN_CORRUPT;
+    html_unreadable(h, f, "pctab");
   html_num(&h->details, 0);
 }
 
@@ -124,7 +124,7 @@ void html_calls(struct html *h, const struct pcln_func *f) {
   for (int32_t i = 0; i <= last; i++) {
     html_num(&h->details, 1);
     if (!put_call(h, f, (uint32_t)i)) {
-      h->status = PCLN_CORRUPT;
+      html_unreadable(h, f, "funcdata");
       break;
     }
   }
@@ -156,7 +156,7 @@ void html_rules(struct html *h, const struct pcln_func *f) {
     if (status == PCLN_NOT_FOUND)
       break; // nothing is said from here on
     if (status != PCLN_OK || range.hi <= pc - f->entry) {
-      h->status = PCLN_CORRUPT;
+      html_unreadable(h, f, "pctab");
       break;
     }
     const uint64_t end = f->entry + range.hi;
@@ -185,7 +185,7 @@ int32_t html_stream(struct html *h, const struct pcln_func *f,
       max = last > max ? last : max;
     }
     if (it.status != PCLN_OK)
-      h->status = PCLN_CORRUPT;
+      html_unreadable(h, f, "pctab");
   }
   html_num(&h->details, 0);
   return max;

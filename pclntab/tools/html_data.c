@@ -11,16 +11,16 @@
 // --- Bytes ------------------------------------------------------------------
 
 static bool grow(struct html_buf *b, size_t len) {
-  if (b->failed || len > SIZE_MAX / 2 - b->len) {
-    b->failed = true;
+  if (b->status == PCLN_OK && len > HTML_MAX_BYTES - b->len)
+    b->status = PCLN_LIMIT;
+  if (b->status != PCLN_OK)
     return false;
-  }
   size_t cap = b->cap ? b->cap : 4096;
   while (cap < b->len + len)
     cap *= 2;
   uint8_t *bytes = realloc(b->bytes, cap);
   if (!bytes) {
-    b->failed = true;
+    b->status = PCLN_NO_MEMORY;
     return false;
   }
   b->bytes = bytes;
@@ -129,7 +129,8 @@ static uint64_t hash(const char *text) { // FNV-1a
 static bool begin(struct html_strings *s, const char *text) {
   if (s->n == 0)
     append(s, "");
-  return text && *text && !s->bytes.failed && !s->starts.failed;
+  return text && *text && s->bytes.status == PCLN_OK &&
+         s->starts.status == PCLN_OK;
 }
 
 // Strings of the same hash take the next free keys.
@@ -160,9 +161,10 @@ uint32_t html_string(struct html_strings *s, const char *text) {
   return *known;
 }
 
-bool html_strings_failed(const struct html_strings *s) {
-  return s->by_address.failed || s->by_hash.failed || s->bytes.failed ||
-         s->starts.failed;
+enum pcln_status html_strings_status(const struct html_strings *s) {
+  if (s->by_address.failed || s->by_hash.failed)
+    return PCLN_NO_MEMORY;
+  return s->bytes.status != PCLN_OK ? s->bytes.status : s->starts.status;
 }
 
 void html_strings_free(struct html_strings *s) {

@@ -136,7 +136,7 @@ static void add(struct html *h, const char *name,
   struct dump sub = *h->d;
   const int fd = memfd_create("report", MFD_CLOEXEC);
   if (fd < 0) {
-    h->facts.failed = true;
+    h->facts.status = PCLN_IO;
     return;
   }
   options.json = true;
@@ -144,15 +144,18 @@ static void add(struct html *h, const char *name,
   sub.out = &out;
   dump_out_init(&out, fd, true);
   dump_document_begin(&out, name, &options);
+  dump_errors_begin(h->d->errors, &out);
   if (run(&sub) == PCLN_CORRUPT)
     h->status = PCLN_CORRUPT;
+  h->d->errors->out = NULL;
+  h->d->errors->n_kept = 0;
   dump_document_end(&out);
   dump_out_flush(&out);
   put_text(&h->facts, h->facts.len ? ",\"" : "{\"");
   put_text(&h->facts, name);
   put_text(&h->facts, "\":");
   if (out.error || !take(&h->facts, fd))
-    h->facts.failed = true;
+    h->facts.status = PCLN_IO;
   close(fd);
 }
 

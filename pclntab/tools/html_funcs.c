@@ -138,6 +138,7 @@ static void add(struct html *h, const struct pcln_func *f, struct place *last,
   pcdata(h, f);
   funcdata(h, f);
   record(h, f);
+  html_frame(h, f);
   put(h, COL_SKIPPED, f->idx - last->idx);
   put_signed(h, COL_GAP, (int64_t)(f->entry - last->pc));
   put(h, COL_SIZE, f->end - f->entry);
@@ -163,7 +164,8 @@ void html_functions(struct html *h) {
     struct pcln_func f;
     struct html_claim by = {.owner = HTML_OWNER_UNSELECTED};
     if (pcln_func_at(t, i, &f) != PCLN_OK) {
-      h->status = PCLN_CORRUPT;
+      f = (struct pcln_func){.name = NULL};
+      html_unreadable(h, &f, "functab");
       continue;
     }
     if (dump_selects(h->d, &f))

@@ -13,10 +13,6 @@
 
 #include "report.inc" // page_before, page_after
 
-// A page holds its data as one string, and browsers limit the length of these
-// to half a gigabyte.
-enum { MAX_DATA = 1 << 29 };
-
 // --- Sections ---------------------------------------------------------------
 
 // A section: length and bytes of its name, length and bytes of its content.
@@ -26,13 +22,15 @@ static void section(struct html_buf *out, const char *name,
   html_put(out, name, strlen(name));
   html_num(out, content->len);
   html_put(out, content->bytes, content->len);
-  out->failed |= content->failed;
+  if (content->status != PCLN_OK)
+    out->status = content->status;
 }
 
 static void strings_section(struct html_buf *out, const char *name,
                             const struct html_strings *s) {
   section(out, name, &s->bytes);
-  out->failed |= html_strings_failed(s);
+  if (html_strings_status(s) != PCLN_OK)
+    out->status = html_strings_status(s);
 }
 
 static void funcs_section(struct html_buf *out, const struct html *h) {
@@ -40,7 +38,8 @@ static void funcs_section(struct html_buf *out, const struct html *h) {
   html_num(&all, h->n_funcs);
   for (size_t i = 0; i < HTML_COLUMNS; i++) {
     html_put(&all, h->columns[i].bytes, h->columns[i].len);
-    all.failed |= h->columns[i].failed;
+    if (h->columns[i].status != PCLN_OK)
+      all.status = h->columns[i].status;
   }
   section(out, "funcs", &all);
   html_free(&all);
@@ -48,8 +47,10 @@ static void funcs_section(struct html_buf *out, const struct html *h) {
 
 static void bytes_section(struct html_buf *out, struct html *h) {
   struct html_buf all = {0};
-  all.failed |=
-      html_bytes_write(&h->bytes, &h->d->file->table, &all) != PCLN_OK;
+  const enum pcln_status status =
+      html_bytes_write(&h->bytes, &h->d->file->table, &all);
+  if (status != PCLN_OK)
+    all.status = status;
   section(out, "bytes", &all);
   html_free(&all);
 }
@@ -63,6 +64,7 @@ static void collect(struct html *h, struct html_buf *out) {
   strings_section(out, "rules", &h->rules);
   funcs_section(out, h);
   section(out, "details", &h->details);
+  section(out, "maps", &h->maps);
   bytes_section(out, h);
 }
 
@@ -74,6 +76,8 @@ static void free_all(struct html *h) {
     html_free(&h->columns[i]);
   html_free(&h->details);
   html_free(&h->facts);
+  html_free(&h->maps);
+  html_ids_free(&h->map_ids);
   html_bytes_free(&h->bytes);
 }
 
@@ -95,10 +99,8 @@ static void put_base64(struct dump_out *o, const uint8_t *bytes, size_t len) {
 
 static enum pcln_status put_page(struct dump_out *o,
                                  const struct html_buf *data) {
-  if (data->failed)
-    return PCLN_NO_MEMORY;
-  if (data->len > MAX_DATA)
-    return PCLN_LIMIT;
+  if (data->status != PCLN_OK)
+    return data->status;
   uLongf len = compressBound(data->len);
   uint8_t *packed = malloc(len);
   if (!packed || compress2(packed, &len, data->bytes, data->len,
@@ -113,25 +115,42 @@ static enum pcln_status put_page(struct dump_out *o,
   return PCLN_OK;
 }
 
+void html_unreadable(struct html *h, const struct pcln_func *f,
+                     const char *region) {
+  pcln_say(h->d->sink,
+           &(struct pcln_report){
+               .severity = PCLN_ERROR,
+               .fault = "record-unreadable",
+               .file = h->d->file->path,
+               .func = f->name,
+               .region = region,
+               .text = "cannot be decoded; --verify says what is wrong"});
+  h->status = PCLN_CORRUPT;
+}
+
+static void say(const struct dump *d, enum pcln_status status) {
+  struct pcln_report r = {.severity = PCLN_ERROR,
+                          .fault = "report-failed",
+                          .file = d->file->path,
+                          .text = pcln_status_text(status)};
+  if (status == PCLN_LIMIT) {
+    r.fault = "report-too-large";
+    r.text = "more than a browser can hold; --package, --func or --address "
+             "choose a part";
+  }
+  pcln_say(d->sink, &r);
+}
+
 enum pcln_status dump_html(struct dump *d) {
   struct html h = {.d = d};
   struct html_buf data = {0};
+  // Reports become records of the page's facts, never text in the page.
+  d->errors->out = NULL;
   collect(&h, &data);
   enum pcln_status status = put_page(d->out, &data);
-  if (status == PCLN_LIMIT)
-    pcln_say(d->sink,
-             &(struct pcln_report){
-                 .severity = PCLN_ERROR,
-                 .fault = "report-too-large",
-                 .file = d->file->path,
-                 .text = "more than a browser can hold; --package, --func or "
-                         "--address choose a part"});
-  else if (status == PCLN_NO_MEMORY)
-    pcln_say(d->sink, &(struct pcln_report){.severity = PCLN_ERROR,
-                                            .fault = "report-failed",
-                                            .file = d->file->path,
-                                            .text = pcln_status_text(status)});
-  if (status == PCLN_OK)
+  if (status != PCLN_OK)
+    say(d, status);
+  else
     status = h.status;
   html_free(&data);
   free_all(&h);

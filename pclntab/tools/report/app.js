@@ -71,8 +71,12 @@ class App {
     }
     for (const [other, view] of this.views) view.element.hidden = other !== id;
     this.tabs.forEach((tab, k) => {
-      if (VIEWS[k].id === id) tab.setAttribute("aria-current", "page");
-      else tab.removeAttribute("aria-current");
+      if (VIEWS[k].id !== id) {
+        tab.removeAttribute("aria-current");
+        return;
+      }
+      tab.setAttribute("aria-current", "page");
+      tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     });
     this.current = this.views.get(id);
     this.current.show(place);

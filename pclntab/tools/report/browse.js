@@ -131,9 +131,7 @@ class BrowseView {
       this.body.replaceChildren(...this.detail(this.items[i], place));
     }
     const k = this.order.indexOf(i);
-    this.list.selected = k;
-    if (k >= 0) this.list.show(k);
-    this.list.draw(true);
+    this.list.reveal(k);
   }
 }
 

@@ -120,6 +120,7 @@ class Report {
     this.files = stringsOf(sections.get("files"));
     this.rules = stringsOf(sections.get("rules"));
     this.details = sections.get("details");
+    this.mapBytes = sections.get("maps");
     this.byteRuns = sections.get("bytes");
     this.readFuncs(new Reader(sections.get("funcs")));
     this.table = this.records("header", "table")[0] || {};
@@ -338,6 +339,59 @@ class Report {
     for (let n = r.num(); n > 0; n--) funcdata.push(r.num() - 1);
     const recordOffset = r.num();
     const record = r.take(r.num());
-    return { rows, calls, sp, rules, pcdata, funcdata, recordOffset, record };
+    const frame = this.readFrame(r);
+    return { rows, calls, sp, rules, pcdata, funcdata, recordOffset, record, frame };
+  }
+
+  // --- The frame ---
+
+  readFrame(r) {
+    const locals = r.num();
+    const args = r.num();
+    const place = r.num() ? { varp: r.signed(), argp: r.signed() } : null;
+    const objects = [];
+    while (r.num()) {
+      const o = { off: r.signed(), size: r.num(), pointerBytes: r.num(), program: r.num() === 1, type: r.num() };
+      o.mask = r.take(r.num());
+      objects.push(o);
+    }
+    const values = [];
+    for (let op = r.num(); op > 0; op = r.num())
+      values.push(op === 1 ? { op, off: r.num(), size: r.num() } : { op });
+    let defers = null;
+    const n = r.num();
+    if (n) {
+      defers = { bits: r.num(), closures: [] };
+      for (let k = 1; k < n; k++) defers.closures.push(r.num());
+    }
+    return { locals: this.mapAt(locals), args: this.mapAt(args), place, objects, values, defers };
+  }
+
+  // The pointer map of a number; null for 0. Where each begins is found out
+  // once.
+  mapAt(id) {
+    if (!this.mapStarts) {
+      const r = new Reader(this.mapBytes);
+      this.mapStarts = [0];
+      while (!r.done) {
+        this.mapStarts.push(r.at);
+        this.readMap(r);
+      }
+    }
+    return id ? this.readMap(new Reader(this.mapBytes, this.mapStarts[id])) : null;
+  }
+
+  // A map: its words, and rows of items { n, kind, words }: n items alike.
+  readMap(r) {
+    const map = { words: r.num(), conservative: r.num(), rows: [] };
+    for (let rows = r.num(); rows > 0; rows--) {
+      const row = [];
+      for (let n = r.num(); n > 0; n = r.num()) {
+        const tag = r.num();
+        row.push({ n, kind: tag >> 2, words: tag & 3 });
+      }
+      map.rows.push(row);
+    }
+    return map;
   }
 }

@@ -80,8 +80,12 @@ class DetailView {
       this.body.replaceChildren(next.make(pc));
       this.body.dataset.tab = next.id;
       for (const link of this.element.querySelectorAll("nav a")) {
-        if (link.dataset.tab === next.id) link.setAttribute("aria-current", "true");
-        else link.removeAttribute("aria-current");
+        if (link.dataset.tab !== next.id) {
+          link.removeAttribute("aria-current");
+          continue;
+        }
+        link.setAttribute("aria-current", "true");
+        link.scrollIntoView({ block: "nearest", inline: "nearest" });
       }
     }
   }

@@ -219,8 +219,6 @@ class FunctionsView {
   // Selects the function in the list, if the search leaves it there.
   reveal(i) {
     const k = this.order.indexOf(i);
-    this.list.selected = k;
-    if (k >= 0) this.list.show(k);
-    this.list.draw(true);
+    this.list.reveal(k);
   }
 }

@@ -104,6 +104,15 @@ class VirtualList {
     this.onSelect(i);
   }
 
+  // Selects a row from outside; brings it into the middle if it is out of sight.
+  reveal(i) {
+    this.selected = i;
+    const inSight = this.element.clientHeight / this.rowHeight;
+    const at = this.position();
+    if (i >= 0 && (i < at || i + 1 > at + inSight)) this.scrollToRow(Math.max(0, i - Math.floor(inSight / 2)));
+    else this.draw(true);
+  }
+
   // Scrolls just so far that the row is in sight.
   show(i) {
     const shown = this.element.clientHeight;

@@ -297,18 +297,19 @@ class BytesView {
     let n = 0;
     while (n < kids.length && n < MOST && (kids[n].bytes / total) * area >= LEAST) n++;
     if (n >= kids.length - 1) return kids;
+    if (n < 3 && area < this.map.clientWidth * this.map.clientHeight * 0.9) return []; // nothing to be seen
     const rest = kids.slice(n).reduce((sum, kid) => sum + kid.bytes, 0);
     return [...kids.slice(0, n), { name: `${count(kids.length - n)} more`, title: "", bytes: rest, rest: true }];
   }
 
   boxes(all, x, y, w, h, depth) {
-    const kids = this.merged(all, w * h);
+    const kids = depth === 0 ? this.merged(all, w * h) : all;
     return squarify(kids, x, y, w, h).flatMap((box, k) => this.box(kids[k], box, depth));
   }
 
   box(node, { x, y, w, h }, depth) {
     const HEAD = 22;
-    const inner = !node.rest && depth === 0 && w > 60 && h > 50 ? this.tree.kids(node) : [];
+    const inner = !node.rest && depth === 0 && w > 60 && h > 50 ? this.merged(this.tree.kids(node), (w - 6) * (h - HEAD - 3)) : [];
     const e = el(
       node.rest ? "div.box.rest" : "div.box",
       {

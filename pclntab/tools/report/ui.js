@@ -19,15 +19,6 @@ function el(spec, props = {}, ...children) {
   return e;
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-function svg(tag, attributes, ...children) {
-  const e = document.createElementNS(SVG, tag);
-  for (const [key, value] of Object.entries(attributes))
-    e.setAttribute(key, value);
-  e.append(...children);
-  return e;
-}
-
 // --- Numbers ------------------------------------------------------------------
 
 const integers = new Intl.NumberFormat("en-US");
