@@ -117,15 +117,7 @@ static enum pcln_status put_page(struct dump_out *o,
 
 void html_unreadable(struct html *h, const struct pcln_func *f,
                      const char *region) {
-  pcln_say(h->d->sink,
-           &(struct pcln_report){
-               .severity = PCLN_ERROR,
-               .fault = "record-unreadable",
-               .file = h->d->file->path,
-               .func = f->name,
-               .region = region,
-               .text = "cannot be decoded; --verify says what is wrong"});
-  h->status = PCLN_CORRUPT;
+  h->status = dump_unreadable(h->d, f, region);
 }
 
 static void say(const struct dump *d, enum pcln_status status) {
