@@ -57,6 +57,7 @@ pclntab_unit_test(check pclntab_check_objects pclntab_sources pclntab_model
                   pclntab_lookup)
 # Its own code is the subject.
 target_compile_options(test_check PRIVATE -O2 -g)
+pclntab_unit_test(insn pclntab_disasm pclntab_lookup)
 
 # These make each allocation fail in turn.
 foreach(module decode dwarf)
