@@ -44,3 +44,16 @@ pclntab_compare_test(go_compat go_compat
 # pclntab-dump on Go programs of all formats, processors and versions.
 pclntab_compare_test(go_corpus go_corpus $<TARGET_FILE:pclntab-dump>
   ${PROJECT_BINARY_DIR}/compare/go_corpus)
+
+# The decoders and the listing against those of LLVM and Go.
+add_executable(insn_objdump ${PROJECT_SOURCE_DIR}/tests/compare/insn_objdump.c)
+target_link_libraries(insn_objdump PRIVATE pclntab_warnings pclntab_disasm
+  pclntab_lookup)
+add_test(NAME compare/insn-cases
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/insn_cases.sh
+    ${PROJECT_SOURCE_DIR})
+add_test(NAME compare/insn
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/insn.sh ${PROJECT_SOURCE_DIR}
+    ${PROJECT_BINARY_DIR} ${PROJECT_BINARY_DIR}/compare/insn)
+set_tests_properties(compare/insn-cases compare/insn PROPERTIES LABELS compare
+  TIMEOUT 200)
