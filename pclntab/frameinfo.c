@@ -25,29 +25,18 @@
 static enum pcln_status compact_inline_at(const struct pcln_table *t,
                                           struct pcln_span tree, uint32_t idx,
                                           struct pcln_inline *out) {
-  if (!tree.len ||
-      tree.ptr[0] > (PCLN_INLINE_WIDE_CALLEE | PCLN_INLINE_WIDE_PC))
+  struct pcln_compact r;
+  if (!pcln_compact_at(tree, idx, t->swap, &r) ||
+      r.callee >= t->callees.len / PCLN_CALLEE_SIZE)
     return PCLN_CORRUPT;
-  const bool wide_callee = tree.ptr[0] & PCLN_INLINE_WIDE_CALLEE;
-  const bool wide_pc = tree.ptr[0] & PCLN_INLINE_WIDE_PC;
-  const size_t size = (wide_callee ? 4u : 2u) + (wide_pc ? 4u : 2u);
-  if (idx >= (tree.len - 1) / size)
-    return PCLN_CORRUPT;
-  const uint8_t *r = tree.ptr + 1 + idx * size;
-  const uint8_t *pc = r + (wide_callee ? 4 : 2);
-  const uint32_t callee =
-      wide_callee ? pcln_load32(r, t->swap) : pcln_load16(r, t->swap);
-  if (callee >= t->callees.len / PCLN_CALLEE_SIZE)
-    return PCLN_CORRUPT;
-  const uint8_t *c = t->callees.ptr + (size_t)callee * PCLN_CALLEE_SIZE;
+  const uint8_t *c = t->callees.ptr + (size_t)r.callee * PCLN_CALLEE_SIZE;
   const uint32_t line = pcln_load32(c + 4, t->swap);
   *out = (struct pcln_inline){
       .name_off = pcln_load32(c, t->swap),
       .start_line = (int32_t)(line & ((1u << PCLN_CALLEE_LINE_BITS) - 1)),
       .func_id = (uint8_t)(line >> PCLN_CALLEE_LINE_BITS),
       .by_pc = true,
-      .parent_pc =
-          wide_pc ? pcln_load32(pc, t->swap) : pcln_load16(pc, t->swap)};
+      .parent_pc = r.parent_pc};
   return PCLN_OK;
 }
 

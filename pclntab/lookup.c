@@ -181,24 +181,11 @@ enum pcln_status pcln_funcdata(const struct pcln_table *t,
       pcln_funcdata_array(t, f) + (uint64_t)slot * pcln_funcdata_size(t);
   if (at + pcln_funcdata_size(t) > t->functab.len)
     return PCLN_CORRUPT;
-  const uint8_t *p = t->functab.ptr + at;
   uint64_t off;
-  if (t->layout >= PCLN_GO_118) {
-    off = pcln_load32(p, t->swap);
-    if (off == PCLN_NO_FUNCDATA)
-      return PCLN_NOT_FOUND;
-  } else { // an address; what is below the area wraps and is out of bounds
-    off = pcln_load_ptr(t, p);
-    if (off == 0)
-      return PCLN_NOT_FOUND;
-    off -= t->funcdata_va;
-    if (off > t->funcdata.len && t->at) {
-      *out = t->at(t->at_ctx, off + t->funcdata_va);
-      return out->ptr ? PCLN_OK : PCLN_CORRUPT;
-    }
-  }
-  if (off > t->funcdata.len)
-    return PCLN_CORRUPT;
+  const enum pcln_status status =
+      pcln_funcdata_off(t, t->functab.ptr + at, t->funcdata.len, &off);
+  if (status != PCLN_OK)
+    return status;
   *out = (struct pcln_span){.ptr = t->funcdata.ptr + off,
                             .len = t->funcdata.len - (size_t)off};
   return PCLN_OK;

@@ -125,6 +125,25 @@ static inline unsigned pcln_funcdata_size(const struct pcln_table *t) {
   return t->layout >= PCLN_GO_118 ? 4u : t->ptr_size;
 }
 
+// Bytes from the start of the funcdata area to FUNCDATA number `slot` of the
+// record; `word` is the record's entry. PCLN_NOT_FOUND: absent. PCLN_CORRUPT:
+// it is outside of the area, which has `len` bytes.
+static inline enum pcln_status pcln_funcdata_off(const struct pcln_table *t,
+                                                 const uint8_t *word,
+                                                 uint64_t len, uint64_t *off) {
+  if (t->layout >= PCLN_GO_118) {
+    *off = pcln_load32(word, t->swap);
+    if (*off == PCLN_NO_FUNCDATA)
+      return PCLN_NOT_FOUND;
+  } else { // an address; what is below the area wraps and is out of bounds
+    *off = pcln_load_ptr(t, word);
+    if (*off == 0)
+      return PCLN_NOT_FOUND;
+    *off -= t->funcdata_va;
+  }
+  return *off > len ? PCLN_CORRUPT : PCLN_OK;
+}
+
 // The record's end, from the start of functab.
 static inline uint64_t pcln_record_end(const struct pcln_table *t,
                                        const struct pcln_func *f) {
@@ -206,6 +225,34 @@ struct pcln_inline {
   int32_t parent;     // the enclosing inlined call, or -1
   int32_t file, line; // of the call
 };
+
+// A record of a compact inline tree (format.h).
+struct pcln_compact {
+  size_t off; // bytes from the tree's start to the callee's number
+  uint32_t callee, parent_pc;
+  bool wide_callee; // the number has 4 bytes, else 2
+};
+
+// Reads record `idx`; false: the tree is malformed or has no such record.
+static inline bool pcln_compact_at(struct pcln_span tree, uint32_t idx,
+                                   bool swap, struct pcln_compact *out) {
+  if (!tree.len ||
+      tree.ptr[0] > (PCLN_INLINE_WIDE_CALLEE | PCLN_INLINE_WIDE_PC))
+    return false;
+  const bool wide_callee = tree.ptr[0] & PCLN_INLINE_WIDE_CALLEE;
+  const bool wide_pc = tree.ptr[0] & PCLN_INLINE_WIDE_PC;
+  const size_t size = (wide_callee ? 4u : 2u) + (wide_pc ? 4u : 2u);
+  if (idx >= (tree.len - 1) / size)
+    return false;
+  const size_t off = 1 + idx * size;
+  const uint8_t *r = tree.ptr + off, *pc = r + (wide_callee ? 4 : 2);
+  *out = (struct pcln_compact){
+      .off = off,
+      .callee = wide_callee ? pcln_load32(r, swap) : pcln_load16(r, swap),
+      .parent_pc = wide_pc ? pcln_load32(pc, swap) : pcln_load16(pc, swap),
+      .wide_callee = wide_callee};
+  return true;
+}
 
 // Reads record `idx` of the function's inline tree. PCLN_NOT_FOUND: the table
 // comes without its funcdata. PCLN_CORRUPT: the record is outside of it.
