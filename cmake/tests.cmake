@@ -23,6 +23,7 @@ endfunction()
 
 # Small tables made by hand, for the reader's tests.
 add_library(test_tables OBJECT
+  tests/support/frame_table.c
   tests/support/sample_table.c
   tests/support/table_maker.c)
 target_link_libraries(test_tables PRIVATE pclntab_warnings
@@ -33,6 +34,8 @@ target_include_directories(test_tables PUBLIC tests/support)
 foreach(module lookup pcvalue pcvalue_rows reader scan frameinfo verify)
   pclntab_unit_test(${module} test_tables pclntab_lookup)
 endforeach()
+pclntab_unit_test(go_funcdata test_tables pclntab_lookup)
+pclntab_unit_test(stackmap test_tables pclntab_lookup)
 pclntab_unit_test(crc32c pclntab_lookup)
 pclntab_unit_test(go_names pclntab_lookup)
 pclntab_unit_test(cfi pclntab_lookup)
