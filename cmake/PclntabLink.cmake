@@ -9,8 +9,16 @@
 # the linker is the one that the compiler runs with the flags that the project
 # and the target have so far, so set -fuse-ld=... before the call.
 #
-# The caller of this file has set PCLNTAB_PLUGIN (the path of pclntab-ld.so) and
-# PCLNTAB_LINK_TOOL (that of pclntab-link).
+# pclntab_verify_test(<target> [NAME <name>])
+#
+# Adds a test, called <target>.pclntab or <name>, that holds the table of the
+# linked file against its own invariants, its symbols, DWARF and call frame
+# information (pclntab-dump --verify). Call it behind pclntab_link_target(), of
+# which it takes the file-prefix-map options.
+#
+# The caller of this file has set PCLNTAB_PLUGIN (the path of pclntab-ld.so),
+# PCLNTAB_LINK_TOOL (that of pclntab-link) and PCLNTAB_DUMP_TOOL (that of
+# pclntab-dump).
 
 # Sets `out` to the linker that the compiler runs with `flags`.
 function(_pclntab_linker out flags)
@@ -44,6 +52,7 @@ function(pclntab_link_target target)
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "pclntab_link_target: what is ${arg_UNPARSED_ARGUMENTS}?")
   endif()
+  set_property(TARGET ${target} PROPERTY PCLNTAB_OPTIONS ${arg_OPTIONS})
   if(NOT arg_LINKER)
     get_target_property(flags ${target} LINK_OPTIONS)
     if(NOT flags)
@@ -75,4 +84,19 @@ function(pclntab_link_target target)
   endif()
   # A new plugin makes a new table.
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${PCLNTAB_PLUGIN})
+endfunction()
+
+function(pclntab_verify_test target)
+  cmake_parse_arguments(arg "" "NAME" "" ${ARGN})
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "pclntab_verify_test: what is ${arg_UNPARSED_ARGUMENTS}?")
+  endif()
+  if(NOT arg_NAME)
+    set(arg_NAME ${target}.pclntab)
+  endif()
+  get_target_property(maps ${target} PCLNTAB_OPTIONS)
+  list(FILTER maps INCLUDE REGEX "^file-prefix-map=")
+  list(TRANSFORM maps PREPEND "--")
+  add_test(NAME ${arg_NAME}
+    COMMAND ${PCLNTAB_DUMP_TOOL} --verify ${maps} $<TARGET_FILE:${target}>)
 endfunction()

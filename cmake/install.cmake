@@ -14,10 +14,17 @@ target_include_directories(pclntab INTERFACE
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/pclntab>)
 
-set(libraries pclntab pclnrt pclnrt_shared)
+# libpclntab_check: a table against its file. Reads ELF, DWARF and CFI, so it
+# needs what they are compressed with.
+add_library(pclntab_check STATIC
+  $<TARGET_OBJECTS:pclntab_check_objects> $<TARGET_OBJECTS:pclntab_sources>)
+target_link_libraries(pclntab_check PUBLIC pclntab z zstd)
+
+set(libraries pclntab pclntab_check pclnrt pclnrt_shared)
 set(tools pclntab-link pclntab-dump)
 set(headers pclntab/format.h pclntab/status.h pclntab/pclntab.h
-  pclntab/go_funcdata.h pclntab/go_names.h pclntab/stackmap.h pclntab/module.h runtime/pclnrt.h)
+  pclntab/go_funcdata.h pclntab/go_names.h pclntab/stackmap.h pclntab/module.h
+  pclntab/check.h runtime/pclnrt.h)
 
 install(TARGETS ${libraries} EXPORT pclntab-targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}

@@ -79,13 +79,54 @@ for linker in bfd gold lld mold; do
     >cmake.log 2>&1 || { cat cmake.log; fail "cmake with $linker"; }
   cmake --build "$linker" >cmake.log 2>&1 ||
     { cat cmake.log; fail "building with $linker"; }
-  pclntab-dump --verify "$linker/hello" >out 2>&1 ||
+  (cd "$linker" && ctest) >out 2>&1 || { cat out; fail "ctest with $linker"; }
+  grep -q 'hello.pclntab .*Passed' out ||
     { cat out; fail "no sound table from $linker by way of CMake"; }
 done
+# The test is one that can fail.
+printf 'X' | dd of=bfd/hello bs=1 conv=notrunc status=none \
+  seek=$((0x$(readelf -SW bfd/hello |
+    sed -nE 's/.* \.pclntab +PROGBITS +[0-9a-f]+ ([0-9a-f]+).*/\1/p') + 300))
+(cd bfd && ctest) >out 2>&1 && { cat out; fail "a damaged table passed"; }
+
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 unset CPATH LIBRARY_PATH LD_LIBRARY_PATH
 gcc -O2 -g hello.c $(pkg-config --cflags pclnrt) -fuse-ld=bfd \
   -Wl,-plugin,"$(pkg-config --variable=plugin pclnrt)" \
   $(pkg-config --static --libs pclnrt) -o by-pkg-config
 pclntab-dump --verify by-pkg-config >out 2>&1 || { cat out; fail pkg-config; }
+
+# The library behind it.
+mkdir "$tmp/check" && cd "$tmp/check"
+cat >main.c <<'EOF'
+#include <pclntab/check.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv) {
+  static unsigned char bytes[1 << 20];
+  struct pcln_table table;
+  struct pcln_check_result result;
+  FILE *f = argc > 2 ? fopen(argv[2], "rb") : NULL;
+  size_t len = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+  if (pcln_open(&table, bytes, len, NULL, NULL) != PCLN_OK ||
+      pcln_check_file(&table, argv[1], NULL, NULL, &result) != PCLN_OK)
+    return 1;
+  for (int i = 0; i < PCLN_N_STEPS; i++)
+    printf("%s %s\n", pcln_step_name((enum pcln_step)i),
+           result.steps[i].skipped ? result.steps[i].skipped : "ran");
+  return 0;
+}
+EOF
+cat >CMakeLists.txt <<'EOF'
+cmake_minimum_required(VERSION 3.25)
+project(check C)
+find_package(pclntab REQUIRED)
+add_executable(check main.c)
+target_link_libraries(check PRIVATE pclntab::pclntab_check)
+EOF
+{ cmake -S . -B build -G Ninja -DCMAKE_PREFIX_PATH="$prefix" &&
+  cmake --build build; } >cmake.log 2>&1 || { cat cmake.log; fail "check.h"; }
+pclntab-link --placement=sidecar --sidecar=hello.pclntab ../user/gold/hello
+build/check ../user/gold/hello hello.pclntab >out || fail "pcln_check_file"
+[ "$(grep -c ' ran$' out)" = 5 ] || { cat out; fail "a check did not run"; }
 echo "installed, and used by README, CMake and pkg-config"

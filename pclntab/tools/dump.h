@@ -36,6 +36,7 @@ enum dump_action {
   DUMP_VERSION,
 };
 
+enum { DUMP_MAX_MAPS = 16 };
 struct dump_options {
   enum dump_action action;
   const char *path;
@@ -51,6 +52,8 @@ struct dump_options {
   bool has_text_start;
   uint64_t text_start;
   const char *magic; // version whose layout to take, e.g. "1.18"
+  const char *maps[DUMP_MAX_MAPS]; // of --verify: OLD=NEW, as at the link
+  size_t n_maps;
   bool json;
   bool demangle;
   // Of the lookup; each means what it means to addr2line.

@@ -19,6 +19,7 @@ enum { // getopt's values of options without a letter
   OPT_FILE,
   OPT_ADDRESS,
   OPT_TEXT_START,
+  OPT_PREFIX_MAP,
   OPT_MAGIC,
   OPT_RETURN,
   OPT_ACTION, // + enum dump_action
@@ -52,6 +53,7 @@ static const struct option long_options[] = {
     {"file", required_argument, NULL, OPT_FILE},
     {"address", required_argument, NULL, OPT_ADDRESS},
     {"text-start", required_argument, NULL, OPT_TEXT_START},
+    {"file-prefix-map", required_argument, NULL, OPT_PREFIX_MAP},
     {"magic", required_argument, NULL, OPT_MAGIC},
     {"output", required_argument, NULL, 'o'},
     {"return-addresses", no_argument, NULL, OPT_RETURN},
@@ -125,6 +127,8 @@ const char *dump_options_help(void) {
          "start\n"
          "  --return-addresses    lookup: one byte before each address\n"
          "  --text-start=ADDRESS  where Go's text begins, if nothing says it\n"
+         "  --file-prefix-map=OLD=NEW  verify: as given when the table was "
+         "made\n"
          "  --magic=VERSION       read the table as one of Go VERSION (1.2,"
          " 1.16, 1.18, 1.20)\n"
          "\n"
@@ -179,6 +183,7 @@ enum take_result {
   TAKE_BAD_VALUE,
   TAKE_BAD_VERSION,
   TAKE_BAD_STYLE,
+  TAKE_BAD_MAP,
   TAKE_TARGET,
 };
 
@@ -186,6 +191,7 @@ static const char *const take_why[] = {
     [TAKE_BAD_VALUE] = "not an address or a range: ",
     [TAKE_BAD_VERSION] = "not a version of Go: ",
     [TAKE_BAD_STYLE] = "a style of demangling that is not known: ",
+    [TAKE_BAD_MAP] = "not OLD=NEW, or one too many: ",
     [TAKE_TARGET] = "-b has no meaning here, a file's format is found in it: ",
 };
 
@@ -196,6 +202,13 @@ static enum take_result take_style(struct dump_options *o, const char *style) {
     if (strcmp(style, styles[i]) == 0)
       return TAKEN;
   return style ? TAKE_BAD_STYLE : TAKEN;
+}
+
+static bool take_map(struct dump_options *o, const char *map) {
+  if (o->n_maps == DUMP_MAX_MAPS || !strchr(map, '='))
+    return false;
+  o->maps[o->n_maps++] = map;
+  return true;
 }
 
 // Takes an option that is no action.
@@ -220,6 +233,8 @@ static enum take_result take(struct dump_options *o, int c) {
   case OPT_TEXT_START:
     o->has_text_start = number(optarg, &end, &o->text_start);
     return o->has_text_start && !*end ? TAKEN : TAKE_BAD_VALUE;
+  case OPT_PREFIX_MAP:
+    return take_map(o, optarg) ? TAKEN : TAKE_BAD_MAP;
   case OPT_MAGIC:
     o->magic = optarg;
     return pcln_layout_of_version(optarg, &layout, NULL) ? TAKEN
@@ -279,6 +294,7 @@ static bool check_meaning(const struct dump_options *o, char *why,
       {"--file", o->file, per_func},
       {"--address", o->has_range, per_func},
       {"--text-start", o->has_text_start, reads},
+      {"--file-prefix-map", o->n_maps > 0, a == DUMP_VERIFY},
       {"--magic", o->magic, reads},
       {"--json", o->json, a != DUMP_HTML},
       {"-C", o->demangle, names},

@@ -6,7 +6,10 @@
 
 #include "check_parts.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // One bad table tends to have one fault many times over: of each name so many
 // findings are shown, and all are counted.
@@ -88,18 +91,67 @@ static void record_excuses(struct dump_out *o,
   }
 }
 
+// Splits OLD=NEW; `room` holds the parts.
+static struct pcln_prefix_map split_map(const char *map, char *room) {
+  const size_t from = strcspn(map, "=");
+  strcpy(room, map);
+  room[from] = 0;
+  return (struct pcln_prefix_map){room, room + from + 1};
+}
+
+// --- The action -------------------------------------------------------------
+
+static void show_progress(void *ctx, enum pcln_step step) {
+  (void)ctx;
+  fprintf(stderr, "\r\033[Kpclntab-dump: checking %s ...",
+          pcln_step_name(step));
+}
+
+// On a terminal that does not show the records as well, says what is going on.
+static bool wants_progress(const struct dump *d) {
+  return isatty(STDERR_FILENO) && !isatty(d->out->fd);
+}
+
+static enum pcln_status check(struct dump *d, struct verify *v,
+                              struct pcln_check_result *result) {
+  const struct dump_options *o = d->options;
+  const struct pcln_sink sink = {record_finding, v};
+  struct pcln_prefix_map maps[DUMP_MAX_MAPS];
+  char *rooms[DUMP_MAX_MAPS] = {NULL};
+  struct pcln_check_options options = {.maps = maps};
+  enum pcln_status status = PCLN_OK;
+  for (size_t i = 0; i < o->n_maps && status == PCLN_OK; i++) {
+    rooms[i] = malloc(strlen(o->maps[i]) + 1);
+    if (rooms[i])
+      maps[options.n_maps++] = split_map(o->maps[i], rooms[i]);
+    else
+      status = PCLN_NO_MEMORY;
+  }
+  if (wants_progress(d))
+    options.progress = show_progress;
+  if (status == PCLN_OK)
+    status =
+        pcln_check_elf(&d->file->table, d->file->elf, &options, &sink, result);
+  if (wants_progress(d))
+    fputs("\r\033[K", stderr);
+  for (size_t i = 0; i < o->n_maps; i++)
+    free(rooms[i]);
+  return status;
+}
+
 enum pcln_status dump_verify(struct dump *d) {
   struct verify v = {.out = d->out};
-  const struct pcln_sink sink = {record_finding, &v};
-  struct pcln_check_result result;
-  const enum pcln_status status =
-      pcln_check_elf(&d->file->table, d->file->elf, NULL, &sink, &result);
+  struct pcln_check_result result = {0};
+  const enum pcln_status status = check(d, &v, &result);
+  if (status != PCLN_OK && status != PCLN_CORRUPT)
+    return status; // no verdict
   record_counts(&v);
   for (int i = 0; i < PCLN_N_STEPS; i++)
     record_step(d->out, (enum pcln_step)i, &result.steps[i]);
   record_excuses(d->out, &result);
   dump_begin(d->out, "verdict");
-  dump_str(d->out, "verdict", status == PCLN_OK ? "sound" : "faults");
+  const bool sound = status == PCLN_OK && !d->file->damaged;
+  dump_str(d->out, "verdict", sound ? "sound" : "faults");
   dump_end(d->out);
   return status;
 }
