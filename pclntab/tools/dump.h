@@ -51,7 +51,7 @@ struct dump_options {
   // What the file does not say, or says wrong.
   bool has_text_start;
   uint64_t text_start;
-  const char *magic; // version whose layout to take, e.g. "1.18"
+  const char *magic;               // version whose layout to take, e.g. "1.18"
   const char *maps[DUMP_MAX_MAPS]; // of --verify: OLD=NEW, as at the link
   size_t n_maps;
   bool json;
