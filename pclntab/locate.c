@@ -124,6 +124,37 @@ static bool take(struct search *s, uint64_t va, uint64_t len,
   return true;
 }
 
+static struct pcln_extent extent_of(const struct pcln_table *t,
+                                    struct pcln_span part) {
+  if (!part.ptr || part.len == 0)
+    return (struct pcln_extent){0};
+  return (struct pcln_extent){(uint64_t)(part.ptr - t->pclntab.ptr), part.len};
+}
+
+// The table that the caller found.
+static bool by_caller(struct search *s) {
+  const struct pcln_table *t = s->options->found;
+  const struct pcln_range *r =
+      t ? pcln_image_range(s->img, s->options->found_va) : NULL;
+  if (!r)
+    return false;
+  const uint64_t skip = s->options->found_va - r->va;
+  s->ours = t->ours;
+  s->headers = (struct pcln_headers){.t = *t,
+                                     .pclntab = extent_of(t, t->pclntab),
+                                     .names = extent_of(t, t->names),
+                                     .cutab = extent_of(t, t->cutab),
+                                     .files = extent_of(t, t->files),
+                                     .pctab = extent_of(t, t->pctab),
+                                     .functab = extent_of(t, t->functab)};
+  *s->out = (struct pcln_location){.found_in = PCLN_FOUND_SCAN,
+                                   .va = s->options->found_va,
+                                   .len = r->file_len - skip,
+                                   .file_off = r->file_off + skip,
+                                   .sound = true};
+  return true;
+}
+
 static bool by_segment(struct search *s) {
   for (uint32_t i = 0; i < s->img->n_ranges; i++)
     if (is_ours(s->img, s->img->ranges[i].va) &&
@@ -389,7 +420,7 @@ enum pcln_status pcln_locate(const struct pcln_image *img,
                              struct pcln_location *out) {
   static const struct pcln_locate_options none;
   static bool (*const places[])(struct search *) = {
-      by_segment, by_section, by_symbol, by_moduledata, by_scan};
+      by_caller, by_segment, by_section, by_symbol, by_moduledata, by_scan};
   struct search s = {
       .img = img, .options = options ? options : &none, .out = out};
   for (size_t i = 0; i < sizeof places / sizeof *places; i++)

@@ -50,6 +50,10 @@ struct pcln_locate_options {
   // As in pcln_open_options: the magic is not believed.
   bool force_layout;
   enum pcln_layout layout;
+  // A table that is known otherwise, as from scan.h, and its address: nothing
+  // is looked for but what belongs to it. Null: none.
+  const struct pcln_table *found;
+  uint64_t found_va;
 };
 
 // Addresses are 0 where nothing is known.

@@ -9,6 +9,8 @@
 // opened. All others are read where they are, in the mapped file.
 #include "dump.h"
 
+#include "scan.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,17 +66,27 @@ static void override(const struct dump_options *options,
   }
 }
 
+// Opens the table, or what is inside of a damaged one.
+static enum pcln_status open_table(struct dump_file *f, struct pcln_span bytes,
+                                   const struct pcln_open_options *open,
+                                   const struct pcln_sink *sink) {
+  const enum pcln_status status =
+      pcln_open(&f->table, bytes.ptr, bytes.len, open, sink);
+  if (status != PCLN_CORRUPT && status != PCLN_NOT_FOUND)
+    return status;
+  f->damaged = pcln_recover(&f->table, bytes.ptr, bytes.len, open, sink,
+                            NULL) == PCLN_OK;
+  return f->damaged ? PCLN_OK : status;
+}
+
 // A Go table without a program around it may not say where text starts.
-static enum pcln_status open_bare(struct dump_file *f,
+static enum pcln_status open_bare(struct dump_file *f, struct pcln_span bytes,
                                   const struct dump_options *options,
                                   const struct pcln_sink *sink) {
   struct pcln_open_options open = {.text_start = options->text_start};
   override(options, &open);
   f->where = "file";
-  if (!f->mapped)
-    return PCLN_NOT_FOUND;
-  const enum pcln_status status =
-      pcln_open(&f->table, f->mapped, f->mapped_len, &open, sink);
+  const enum pcln_status status = open_table(f, bytes, &open, sink);
   if (status != PCLN_OK)
     return status;
   struct pcln_location *l = &f->location;
@@ -124,8 +136,7 @@ static enum pcln_status open_located(struct dump_file *f,
     if (status != PCLN_OK)
       return status;
   }
-  const enum pcln_status status =
-      pcln_open(&f->table, bytes.ptr, bytes.len, &open, sink);
+  const enum pcln_status status = open_table(f, bytes, &open, sink);
   if (status == PCLN_OK && l->text_from == PCLN_TEXT_OPTION)
     f->table.text_start = l->text_start; // also if it is 0
   return status;
@@ -143,8 +154,8 @@ static enum pcln_status find_sidecar(struct dump_file *f,
     return PCLN_NOT_FOUND;
   f->where = "sidecar";
   f->location.text_from = PCLN_TEXT_TABLE;
-  enum pcln_status status =
-      pcln_open(&f->table, f->sidecar_mapped, f->sidecar_len, NULL, sink);
+  const struct pcln_span bytes = {f->sidecar_mapped, f->sidecar_len};
+  enum pcln_status status = open_table(f, bytes, NULL, sink);
   if (status == PCLN_OK && f->image.format == PCLN_FORMAT_ELF && !f->elf)
     status = pcln_elf_open(f->path, sink, &f->elf);
   if (status != PCLN_OK)
@@ -158,6 +169,67 @@ static enum pcln_status find_sidecar(struct dump_file *f,
   }
   return PCLN_OK;
 }
+
+// --- A scan, where nothing leads to the table --------------------------------
+
+// The best candidate in the file, or none that convinces.
+static bool best_candidate(const struct dump_file *f,
+                           struct pcln_candidate *best) {
+  enum { CONVINCING = 60 };
+  struct pcln_scan scan;
+  struct pcln_candidate c;
+  best->confidence = 0;
+  pcln_scan_begin(&scan, f->mapped, f->mapped_len);
+  while (pcln_scan_next(&scan, &c))
+    if (c.confidence > best->confidence)
+      *best = c;
+  return best->confidence >= CONVINCING;
+}
+
+// The address at which the byte `off` of the file is loaded.
+static bool address_of(const struct pcln_image *img, uint64_t off,
+                       uint64_t *va) {
+  for (uint32_t i = 0; i < img->n_ranges; i++) {
+    const struct pcln_range *r = &img->ranges[i];
+    *va = r->va + (off - r->file_off);
+    if (off >= r->file_off && off - r->file_off < r->file_len)
+      return true;
+  }
+  return false;
+}
+
+// PCLN_NOT_FOUND: not reported, unless f->reported.
+static enum pcln_status find_by_scan(struct dump_file *f,
+                                     const struct dump_options *options,
+                                     const struct pcln_sink *sink) {
+  struct pcln_candidate c;
+  struct pcln_locate_options locate = {.has_text_start =
+                                           options->has_text_start,
+                                       .text_start = options->text_start};
+  if (!best_candidate(f, &c))
+    return PCLN_NOT_FOUND;
+  pcln_say(sink,
+           &(struct pcln_report){
+               .severity = PCLN_WARNING,
+               .fault = "found-by-scan",
+               .file = f->path,
+               .region = "file",
+               .region_off = c.off,
+               .text = "no header, section or symbol leads to a table; a scan "
+                       "found one by its structure"});
+  f->damaged = true;
+  locate.found = &c.table;
+  if (!f->image.n_ranges || !address_of(&f->image, c.off, &locate.found_va))
+    return open_bare(
+        f, (struct pcln_span){f->mapped + c.off, f->mapped_len - (size_t)c.off},
+        options, sink);
+  const enum pcln_status status =
+      pcln_locate(&f->image, &locate, sink, &f->location);
+  f->reported = status == PCLN_NOT_FOUND;
+  return status == PCLN_OK ? open_located(f, options, sink) : status;
+}
+
+// --- Anywhere ---------------------------------------------------------------
 
 static enum pcln_status find_in_image(struct dump_file *f,
                                       const struct dump_options *options,
@@ -174,13 +246,18 @@ static enum pcln_status find_in_image(struct dump_file *f,
     if (status != PCLN_OK)
       return status;
   }
-  const enum pcln_status status =
-      pcln_locate(&f->image, &locate, sink, &f->location);
-  if (status == PCLN_OK)
+  enum pcln_status status = pcln_locate(&f->image, &locate, sink, &f->location);
+  if (status == PCLN_OK && f->location.sound)
     return open_located(f, options, sink);
-  f->reported = f->location.sound; // found, but not where text starts
-  return status == PCLN_NOT_FOUND && !f->reported ? find_sidecar(f, sink)
-                                                  : status;
+  const bool named = status == PCLN_OK; // a section has the table's name
+  f->reported = f->location.sound;      // found, but not where text starts
+  if (status == PCLN_NOT_FOUND && !f->reported)
+    status = find_sidecar(f, sink);
+  if (named || (status == PCLN_NOT_FOUND && !f->reported))
+    status = find_by_scan(f, options, sink);
+  return named && status == PCLN_NOT_FOUND && !f->reported
+             ? open_located(f, options, sink) // which says what is wrong
+             : status;
 }
 
 static enum pcln_status open_any(struct dump_file *f,
@@ -194,9 +271,16 @@ static enum pcln_status open_any(struct dump_file *f,
   const struct pcln_source source =
       pcln_source_memory(f->mapped, f->mapped_len);
   status = pcln_image_open(&f->image, &source, NULL, sink);
-  if (status == PCLN_UNSUPPORTED)
-    return open_bare(f, options, sink);
-  return status == PCLN_OK ? find_in_image(f, options, sink) : status;
+  if (status == PCLN_OK)
+    return find_in_image(f, options, sink);
+  const bool bare = status == PCLN_UNSUPPORTED;
+  if (bare) // else a damaged image
+    status = open_bare(f, (struct pcln_span){f->mapped, f->mapped_len}, options,
+                       sink);
+  const enum pcln_status scanned = status == PCLN_OK || f->reported
+                                       ? PCLN_NOT_FOUND
+                                       : find_by_scan(f, options, sink);
+  return scanned == PCLN_NOT_FOUND ? status : scanned;
 }
 
 enum pcln_status dump_file_open(struct dump_file *f, const char *path,
