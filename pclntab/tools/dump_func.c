@@ -7,10 +7,13 @@
 
 #include "go_funcdata.h"
 #include "go_names.h"
+#include "table.h"
 
 enum pcln_status dump_unreadable(const struct dump *d,
                                  const struct pcln_func *f,
                                  const char *region) {
+  // Of a function that cannot be read at all, the place in functab is known.
+  const size_t entry = pcln_functab_entry_size(&d->file->table);
   pcln_say(d->sink,
            &(struct pcln_report){
                .severity = PCLN_ERROR,
@@ -18,6 +21,7 @@ enum pcln_status dump_unreadable(const struct dump *d,
                .file = d->file->path,
                .func = f->name,
                .region = region,
+               .region_off = f->name ? 0 : f->idx * (uint64_t)entry,
                .text = "cannot be decoded; --verify says what is wrong"});
   return PCLN_CORRUPT;
 }
