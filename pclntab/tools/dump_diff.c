@@ -326,10 +326,10 @@ static bool filtered(const struct dump_options *o) {
 }
 
 static enum pcln_status compare(struct dump *d, struct diff *diff) {
-  struct dump_tally files = {0};
-  enum pcln_status status = dump_subjects(&diff->sides[0], &files);
+  struct dump_tally files = {0}, packages = {0};
+  enum pcln_status status = dump_subjects(&diff->sides[0], &files, &packages);
   if (status == PCLN_OK)
-    status = dump_subjects(&diff->sides[1], &files);
+    status = dump_subjects(&diff->sides[1], &files, &packages);
   if (status == PCLN_OK) {
     diff->changes =
         calloc(diff->sides[0].n + diff->sides[1].n + 1, sizeof *diff->changes);
@@ -338,12 +338,14 @@ static enum pcln_status compare(struct dump *d, struct diff *diff) {
   if (status == PCLN_OK) {
     match_all(diff);
     function_records(d, diff);
+    code_records(d, "package", &packages);
     code_records(d, "file", &files);
     d->differs = diff->n_changes > 0;
     if (!filtered(d->options)) // of all functions together
       status = table_records(d, diff);
     summary_record(d, diff);
   }
+  dump_tally_free(&packages);
   dump_tally_free(&files);
   return status;
 }

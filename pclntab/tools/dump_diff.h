@@ -41,9 +41,10 @@ struct dump_side {
 };
 
 // dump_subjects.c: lists the functions that the filters let pass, and adds
-// their code to the sums by file. PCLN_CORRUPT: one cannot be read, and was
-// reported.
+// their code to the sums by file and by Go package. PCLN_CORRUPT: one cannot be
+// read, and was reported.
 PCLN_MUST_CHECK enum pcln_status dump_subjects(struct dump_side *side,
-                                               struct dump_tally *files);
+                                               struct dump_tally *files,
+                                               struct dump_tally *packages);
 
 #endif

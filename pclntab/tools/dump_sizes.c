@@ -248,6 +248,21 @@ static void paint_old_files(struct painter *p) {
   }
 }
 
+// Go stores the length of a findfunctab nowhere. Its last record ends after the
+// last byte that is used.
+static uint64_t findfunctab_len(const struct pcln_table *t) {
+  const uint64_t rest = t->text_len % PCLN_FINDFUNC_BUCKET;
+  const uint64_t subs =
+      (rest + PCLN_FINDFUNC_SUBBUCKET - 1) / PCLN_FINDFUNC_SUBBUCKET;
+  return t->text_len / PCLN_FINDFUNC_BUCKET * PCLN_FINDFUNC_RECORD +
+         (rest ? 4 + subs : 0);
+}
+
+static bool in_blob(const struct pcln_table *t, const struct pcln_span *part) {
+  return part->ptr && part->ptr >= t->blob.ptr &&
+         part->ptr < t->blob.ptr + t->blob.len;
+}
+
 static void paint_headers(struct painter *p) {
   const struct pcln_table *t = p->t;
   const size_t entry = pcln_functab_entry_size(t);
@@ -260,6 +275,10 @@ static void paint_headers(struct painter *p) {
     paint(p, t->functab.ptr + t->n_funcs * entry + entry / 2, 4, PART_FUNCTAB);
     paint_old_files(p);
   }
+  // Before funcdata, which goes on to the end, since go1.26.
+  if (in_blob(t, &t->findfunctab))
+    paint(p, t->findfunctab.ptr,
+          t->ours ? t->findfunctab.len : findfunctab_len(t), PART_FINDFUNC);
 }
 
 // What is left of regions. Padding behind a region is none of its bytes.
@@ -273,7 +292,6 @@ static void paint_regions(struct painter *p) {
   }
   if (!t->ours)
     return;
-  paint_span(p, &t->findfunctab, PART_FINDFUNC);
   paint_span(p, &t->rules, PART_RULES);
   paint_span(p, &t->callees, PART_CALLEES);
 }
@@ -289,24 +307,42 @@ static void count_map(const struct painter *p, uint64_t bytes[N_PARTS]) {
 
 // --- Results ----------------------------------------------------------------
 
-const char *dump_sizes_name(char *buf, size_t len, unsigned part) {
+// `name` with the region before it; the number where it has no name.
+static void numbered_name(char *buf, size_t len, const char *region,
+                          const char *name, const char *prefix,
+                          unsigned index) {
+  if (strcmp(name, "unknown") == 0)
+    snprintf(buf, len, "%s.%s%u", region, prefix, index);
+  else
+    snprintf(buf, len, "%s.%s", region, name);
+}
+
+const char *dump_sizes_name(const struct pcln_table *t, char *buf, size_t len,
+                            unsigned part) {
+  char name[PCLN_NAME_MAX];
+  const unsigned pcdata = part - PART_PCDATA, funcdata = part - PART_FUNCDATA;
   if (part >= N_PARTS || part == PART_NONE)
     snprintf(buf, len, "%s", "");
   else if (part_names[part])
     snprintf(buf, len, "%s", part_names[part]);
   else if (part < PART_MORE_PCDATA)
-    snprintf(buf, len, "pctab.pcdata%u", part - PART_PCDATA);
+    numbered_name(buf, len, "pctab",
+                  pcln_pcdata_name(t, pcdata, name, sizeof name), "pcdata",
+                  pcdata);
   else
-    snprintf(buf, len, "funcdata.%u", part - PART_FUNCDATA);
+    numbered_name(buf, len, "funcdata",
+                  pcln_funcdata_name(t, funcdata, name, sizeof name), "",
+                  funcdata);
   return buf;
 }
 
-static size_t list_parts(const uint64_t bytes[N_PARTS], struct dump_part *out) {
+static size_t list_parts(const struct pcln_table *t,
+                         const uint64_t bytes[N_PARTS], struct dump_part *out) {
   size_t n = 0;
   for (unsigned part = PART_NONE + 1; part < N_PARTS; part++) {
     if (!bytes[part])
       continue;
-    dump_sizes_name(out[n].name, sizeof out[n].name, part);
+    dump_sizes_name(t, out[n].name, sizeof out[n].name, part);
     out[n++].bytes = bytes[part];
   }
   return n;
@@ -323,11 +359,10 @@ static enum pcln_status measure(struct painter *p, struct dump_sizes *out) {
   count_payloads(p, outside);
   paint_regions(p);
   count_map(p, inside);
-  if (!t->ours && t->findfunctab.ptr) // its length is stored nowhere
-    outside[PART_FINDFUNC] = (t->text_len + PCLN_FINDFUNC_BUCKET - 1) /
-                             PCLN_FINDFUNC_BUCKET * PCLN_FINDFUNC_RECORD;
-  out->n_parts = list_parts(inside, out->parts);
-  out->n_outside = list_parts(outside, out->outside);
+  if (t->findfunctab.ptr && !in_blob(t, &t->findfunctab))
+    outside[PART_FINDFUNC] = findfunctab_len(t);
+  out->n_parts = list_parts(t, inside, out->parts);
+  out->n_outside = list_parts(t, outside, out->outside);
   out->total = t->blob.len;
   return PCLN_OK;
 }

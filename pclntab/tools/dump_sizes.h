@@ -7,11 +7,14 @@
 
 #include "dump.h"
 
+#include "go_funcdata.h"
+
 // --- dump_sizes.c -----------------------------------------------------------
 
-// One component: "pctab.pcln", "funcdata.3".
+// One component: "pctab.pcln", "funcdata.ArgInfo".
+enum { DUMP_PART_NAME = PCLN_NAME_MAX + 16 };
 struct dump_part {
-  char name[24];
+  char name[DUMP_PART_NAME];
   uint64_t bytes;
 };
 enum { DUMP_MAX_PARTS = 64 };
@@ -38,7 +41,8 @@ PCLN_MUST_CHECK enum pcln_status dump_sizes_measure(const struct pcln_table *t,
                                                     struct dump_sizes *out);
 void dump_sizes_free(struct dump_sizes *sizes);
 // The name of a component in `map`, written into `buf`; "" past the last.
-const char *dump_sizes_name(char *buf, size_t len, unsigned component);
+const char *dump_sizes_name(const struct pcln_table *t, char *buf, size_t len,
+                            unsigned component);
 
 // --- dump_tally.c -----------------------------------------------------------
 
@@ -60,6 +64,9 @@ void dump_tally_free(struct dump_tally *tally);
 // Sorts by what changed most, in either direction (with one table: the most
 // bytes), then by name. No entry may be added any more.
 void dump_tally_sort(struct dump_tally *tally);
+// Adds to the sum of the function's Go package. False: no memory.
+bool dump_tally_package(struct dump_tally *tally, const struct pcln_func *f,
+                        unsigned side, uint64_t bytes);
 // The file of the function's own first row, or null.
 const char *dump_func_file(const struct pcln_table *t,
                            const struct pcln_func *f);

@@ -80,7 +80,7 @@ static bool count_in(struct dump_tally *tally, const char *name, size_t len,
 static enum pcln_status biggest(struct dump *d,
                                 const struct dump_sizes *sizes) {
   const struct pcln_table *t = &d->file->table;
-  struct dump_tally functions = {0}, files = {0};
+  struct dump_tally functions = {0}, packages = {0}, files = {0};
   bool ok = true;
   for (uint32_t i = 0; i < t->n_funcs && ok; i++) {
     struct pcln_func f;
@@ -89,13 +89,16 @@ static enum pcln_status biggest(struct dump *d,
     const char *file = dump_func_file(t, &f);
     const uint64_t bytes = sizes->func_bytes[i];
     ok = count_in(&functions, f.name, strlen(f.name), bytes) &&
+         (t->ours || dump_tally_package(&packages, &f, 1, bytes)) &&
          (!file || count_in(&files, file, strlen(file), bytes));
   }
   if (ok) {
     biggest_records(d, "function", &functions);
+    biggest_records(d, "package", &packages);
     biggest_records(d, "file", &files);
   }
   dump_tally_free(&functions);
+  dump_tally_free(&packages);
   dump_tally_free(&files);
   return ok ? PCLN_OK : PCLN_NO_MEMORY;
 }

@@ -4,6 +4,7 @@
 // maps. Every stream is decoded once, so the cost is that of reading the table.
 #include "dump_diff.h"
 
+#include "stackmap.h"
 #include "table.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 struct reader {
   struct dump_side *side;
   const struct pcln_table *t;
-  struct dump_tally *files;
+  struct dump_tally *files, *packages;
   int32_t *bases; // line of each inlined call's first row
   size_t n_bases;
 };
@@ -173,6 +174,25 @@ static enum pcln_status read_rules(const struct pcln_table *t,
 
 // --- Maps -------------------------------------------------------------------
 
+static void read_payloads(const struct pcln_table *t, const struct pcln_func *f,
+                          struct dump_subject *s) {
+  struct pcln_objects objects;
+  for (unsigned part = PCLN_MAP_ARGS; part <= PCLN_MAP_LOCALS; part++) {
+    struct pcln_ptrmap map;
+    if (pcln_ptrmap(t, f, (enum pcln_map_part)part, &map) != PCLN_OK)
+      continue;
+    s->maps.what = mix(s->maps.what, map.n_words);
+    s->maps.what =
+        mix(s->maps.what, dump_hash(part, map.rows.ptr, map.rows.len));
+  }
+  if (pcln_objects(t, f, &objects) != PCLN_OK)
+    return;
+  struct pcln_object o;
+  for (uint32_t i = 0; pcln_object_at(t, &objects, i, &o) == PCLN_OK; i++)
+    s->maps.what =
+        mix(mix(mix(s->maps.what, (uint32_t)o.off), o.size), o.ptr_len);
+}
+
 static void read_maps(const struct pcln_table *t, const struct pcln_func *f,
                       struct dump_subject *s) {
   for (uint32_t i = 0; i < f->n_pcdata; i++) {
@@ -215,6 +235,10 @@ static enum pcln_status read_subject(struct reader *r,
   if (status == PCLN_OK)
     status = read_rules(r->t, f, s);
   read_maps(r->t, f, s);
+  read_payloads(r->t, f, s);
+  if (!r->t->ours &&
+      !dump_tally_package(r->packages, f, r->side->side, s->size))
+    status = PCLN_NO_MEMORY;
   s->content = content(s);
   return status;
 }
@@ -230,10 +254,11 @@ static enum pcln_status unreadable(const struct dump *d, const char *func) {
   return PCLN_CORRUPT;
 }
 
-enum pcln_status dump_subjects(struct dump_side *side,
-                               struct dump_tally *files) {
+enum pcln_status dump_subjects(struct dump_side *side, struct dump_tally *files,
+                               struct dump_tally *packages) {
   const struct pcln_table *t = &side->d->file->table;
-  struct reader r = {.side = side, .t = t, .files = files};
+  struct reader r = {
+      .side = side, .t = t, .files = files, .packages = packages};
   enum pcln_status worst = PCLN_OK;
   side->list = calloc((size_t)t->n_funcs + 1, sizeof *side->list);
   if (!side->list)

@@ -5,6 +5,8 @@
 // decide places only, never the order of output.
 #include "dump_sizes.h"
 
+#include "go_names.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,4 +92,18 @@ static int by_weight(const void *a, const void *b) {
 void dump_tally_sort(struct dump_tally *t) {
   if (t->n > 1)
     qsort(t->entries, t->n, sizeof *t->entries, by_weight);
+}
+
+bool dump_tally_package(struct dump_tally *t, const struct pcln_func *f,
+                        unsigned side, uint64_t bytes) {
+  struct pcln_name_parts parts;
+  pcln_name_split(f->name, &parts);
+  const bool has = parts.package.len > 0;
+  struct dump_tally_entry *e =
+      dump_tally_at(t, has ? parts.package.ptr : "", parts.package.len);
+  if (!e)
+    return false;
+  e->bytes[side] += bytes;
+  e->functions[side]++;
+  return true;
 }

@@ -87,9 +87,9 @@ void html_bytes_free(struct html_bytes *b) {
 
 // --- The section ------------------------------------------------------------
 
-static void put_names(struct html_buf *out) {
-  char name[64];
-  for (unsigned i = 1; *dump_sizes_name(name, sizeof name, i); i++)
+static void put_names(struct html_buf *out, const struct pcln_table *t) {
+  char name[DUMP_PART_NAME];
+  for (unsigned i = 1; *dump_sizes_name(t, name, sizeof name, i); i++)
     html_put(out, name, strlen(name) + 1);
   html_put(out, "", 1);
 }
@@ -115,7 +115,7 @@ enum pcln_status html_bytes_write(struct html_bytes *b,
   const enum pcln_status status = dump_sizes_measure(t, &sizes);
   if (status != PCLN_OK)
     return status;
-  put_names(out);
+  put_names(out, t);
   uint32_t claim = 0;
   for (size_t lo = 0, hi; lo < t->blob.len; lo = hi) {
     const uint8_t component = sizes.map[lo];
