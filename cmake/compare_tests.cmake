@@ -49,6 +49,10 @@ pclntab_compare_test(go_corpus go_corpus $<TARGET_FILE:pclntab-dump>
 add_executable(insn_objdump ${PROJECT_SOURCE_DIR}/tests/compare/insn_objdump.c)
 target_link_libraries(insn_objdump PRIVATE pclntab_warnings pclntab_disasm
   pclntab_lookup)
+add_executable(insn_step ${PROJECT_SOURCE_DIR}/tests/compare/insn_step.c)
+target_compile_definitions(insn_step PRIVATE _GNU_SOURCE)
+target_link_libraries(insn_step PRIVATE pclntab_warnings pclntab_disasm
+  pclntab_lookup)
 add_test(NAME compare/insn-cases
   COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/insn_cases.sh
     ${PROJECT_SOURCE_DIR})

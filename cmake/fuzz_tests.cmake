@@ -24,7 +24,8 @@ function(pclntab_fuzz_test entry)
   add_custom_command(OUTPUT ${fuzzer}
     COMMAND ${PCLNTAB_CLANG} -std=gnu11 -O1 -g
       -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-      -I${PROJECT_SOURCE_DIR}/pclntab -I${PROJECT_SOURCE_DIR}/tests/support
+      -I${PROJECT_SOURCE_DIR}/pclntab -I${PROJECT_SOURCE_DIR}/disasm
+      -I${PROJECT_SOURCE_DIR}/tests/support
       ${main} ${FUZZ_SOURCES} ${FUZZ_LIBS} -lpthread -o ${fuzzer}
     DEPENDS ${main} ${FUZZ_SOURCES} ${headers}
     COMMENT "Building fuzz_${entry}" VERBATIM)
@@ -61,3 +62,4 @@ pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c
   pclntab/dwarf_walk.c pclntab/module.c pclntab/parallel.c pclntab/status.c)
 pclntab_fuzz_test(elf SOURCES pclntab/elf_image.c pclntab/elf_plan.c
                   pclntab/elf_write.c pclntab/status.c LIBS z zstd)
+pclntab_fuzz_test(insn SOURCES disasm/insn_x86_64.c disasm/insn_aarch64.c)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The decoders against llvm-objdump on every instruction of real programs and of
-# random bytes: boundaries, flow, targets, registers written; and the listing of
-# Go programs against Go's own.
+# random bytes: boundaries, flow, targets, registers written; the listing of Go
+# programs against Go's own; and the x86-64 decoder against the processor.
 #   insn.sh SOURCE BUILD WORK
 set -euo pipefail
 source=$(realpath "$1") build=$(realpath "$2") work=$3
@@ -40,6 +40,16 @@ done
 against x86-64 0 "$work/amd64"
 against aarch64 0 "$work/arm64" --mattr=+all
 
+# The decoder against the processor, which is the last word on SP and FP.
+step() {
+  printf '%s: ' "$(basename "$2")"
+  timeout 100 "$build/insn_step" "$@" >"$work/step" || { cat "$work/step"; exit 1; }
+  tail -1 "$work/step"
+}
+step 60000 "$(command -v bash)" -c 'for i in 1 2 3; do [[ $i =~ 2 ]]; done'
+step 60000 "$(command -v gdb)" --version
+step 100000 "$work/amd64"
+
 # Random bytes behind the beginnings of every kind of instruction. What differs
 # there is known: jumps with an operand size prefix, which only AMD's processors
 # make 16 bits wide, and VEX behind a prefix, which processors refuse.
@@ -58,7 +68,7 @@ with open(sys.argv[1] + "/a.s", "w") as out:
         word = random.getrandbits(32)
         for at in 0, 5, 10, 16: # SP, FP and LR more often than others
             if random.random() < 0.4:
-                word = word & ~(31 << at) | random.choice((29, 30, 31)) << at
+                word = word & ~(31 << at) | random.choice((20, 29, 30, 31)) << at
         print(".inst %#x" % word, file=out)
 PY
 llvm-mc-19 -triple=x86_64 -filetype=obj "$work/x.s" -o "$work/x.o"

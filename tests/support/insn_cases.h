@@ -8,6 +8,7 @@
 //             offset; [sp+8] the word there; align16; other
 //   fp@sp-8   where FP or LR is stored
 //   call+16   flow and target, from the instruction; call* through a register
+//   tmp0      x20, and tmp1 x27, in which Go's prologues keep addresses
 //   pad       padding; refers=+8 the address that an operand names
 #ifndef INSN_CASES_H
 #define INSN_CASES_H
@@ -200,7 +201,7 @@ static const struct insn_case aarch64_cases[] = {
     {"stp x29, x30, [sp, #-32]!", "fd7bbea9", "sp=sp-32 fp@sp-32 ra@sp-24"},
     {"stp x29, x30, [sp, #16]", "fd7b01a9", "fp@sp+16 ra@sp+24"},
     {"stp x30, x29, [sp, #16]", "fe7701a9", "fp@sp+24 ra@sp+16"},
-    {"stp x29, x30, [x20, #-8]", "9dfa3fa9", ""},
+    {"stp x29, x30, [x20, #-8]", "9dfa3fa9", "fp@tmp0-8 ra@tmp0+0"},
     {"stp x29, x30, [x29, #-16]", "bd7b3fa9", "fp@fp-16 ra@fp-8"},
     {"stp x19, x20, [sp, #-16]!", "f353bfa9", "sp=sp-16"},
     {"stp x19, x20, [sp], #-16", "f353bfa8", "sp=sp-16"},
@@ -210,7 +211,7 @@ static const struct insn_case aarch64_cases[] = {
     {"ldp x29, x30, [sp], #32", "fd7bc2a8", "sp=sp+32 fp=[sp+0] ra=[sp+8]"},
     {"ldp x29, x30, [sp, #16]", "fd7b41a9", "fp=[sp+16] ra=[sp+24]"},
     {"ldp x29, x30, [sp, #-16]!", "fd7bffa9", "sp=sp-16 fp=[sp-16] ra=[sp-8]"},
-    {"ldp x29, x30, [x20]", "9d7a40a9", "fp=other ra=other"},
+    {"ldp x29, x30, [x1]", "3d7840a9", "fp=other ra=other"},
     {"ldp x19, x30, [x29, #16]", "b37b41a9", "ra=[fp+24]"},
     {"ldpsw x29, x30, [sp]", "fd7b4069", "fp=other ra=other"},
     {"ldnp x29, x30, [sp, #16]", "fd7b41a8", "fp=[sp+16] ra=[sp+24]"},
@@ -248,7 +249,17 @@ static const struct insn_case aarch64_cases[] = {
     {"sub sp, x29, #48", "bfc300d1", "sp=fp-48"},
     {"add sp, sp, x16, uxtx", "ff63308b", "sp=other"},
     {"mov sp, x29", "bf030091", "sp=fp+0"},
-    {"mov sp, x20", "9f020091", "sp=other"},
+    {"mov sp, x20", "9f020091", "sp=tmp0+0"},
+    {"mov sp, x27", "7f030091", "sp=tmp1+0"},
+    {"mov sp, x21", "bf020091", "sp=other"},
+    {"sub x20, sp, #416", "f48306d1", "tmp0=sp-416"},
+    {"sub x27, sp, #0x1, lsl #12", "fb0740d1", "tmp1=sp-4096"},
+    {"mov x20, x0", "f40300aa", "tmp0=other"},
+    {"ldr x27, [sp, #8]", "fb0740f9", "tmp1=[sp+8]"},
+    {"ldp x20, x27, [x0]", "146c40a9", "tmp0=other tmp1=other"},
+    {"str x29, [x27, #8]", "7d0700f9", "fp@tmp1+8"},
+    {"str x20, [sp, #8]", "f40700f9", ""},
+    {"add x20, x20, #8", "94220091", "tmp0=tmp0+8"},
     {"mov x29, sp", "fd030091", "fp=sp+0"},
     {"add x29, sp, #16", "fd430091", "fp=sp+16"},
     {"sub x29, sp, #8", "fd2300d1", "fp=sp-8"},

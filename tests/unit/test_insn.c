@@ -32,6 +32,7 @@ __attribute__((format(printf, 2, 3))) static void add(char *buf,
 static void add_place(char *buf, const char *name, struct pcdis_place p) {
   static const char *const formats[] = {
       [PCDIS_SP] = "%ssp%+d ",        [PCDIS_FP] = "%sfp%+d ",
+      [PCDIS_TMP0] = "%stmp0%+d ",    [PCDIS_TMP1] = "%stmp1%+d ",
       [PCDIS_SP_WORD] = "%s[sp%+d] ", [PCDIS_FP_WORD] = "%s[fp%+d] ",
       [PCDIS_ALIGNED] = "%salign%d ", [PCDIS_OTHER] = "%sother "};
   if (p.kind == PCDIS_SAME)
@@ -64,6 +65,10 @@ static void neutral(const struct pcdis_insn *i, char *buf) {
   add_place(buf, "sp=", i->sp);
   add_place(buf, "fp=", i->fp);
   add_place(buf, "ra=", i->ra);
+  if (i->flow != PCDIS_CALL) { // which leaves nothing in them
+    add_place(buf, "tmp0=", i->tmp[0]);
+    add_place(buf, "tmp1=", i->tmp[1]);
+  }
   add_place(buf, "fp@", i->fp_store);
   add_place(buf, "ra@", i->ra_store);
   if (i->refers)
