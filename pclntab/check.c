@@ -133,12 +133,16 @@ static const struct {
 
 const char *pcln_step_name(enum pcln_step step) { return checks[step].name; }
 
-#define EXCUSE_ROW(name, word, text) {word, text},
+#define EXCUSE_ROW(name, step, word, text) {step, word, text},
 static const struct {
+  enum pcln_step step;
   const char *word, *text;
 } excuses[] = {PCLN_EXCUSE_LIST(EXCUSE_ROW)};
 #undef EXCUSE_ROW
 
+enum pcln_step pcln_excuse_step(enum pcln_excuse excuse) {
+  return excuses[excuse].step;
+}
 const char *pcln_excuse_word(enum pcln_excuse excuse) {
   return excuses[excuse].word;
 }

@@ -50,28 +50,30 @@ struct pcln_check_step {
 // neither is damaged. They are no findings but counted, so that a verdict shows
 // what it stands on. Name, a stable word, what it is.
 #define PCLN_EXCUSE_LIST(X)                                                    \
-  X(PCLN_EXCUSE_NAMES, "names",                                                \
+  X(PCLN_EXCUSE_NAMES, PCLN_STEP_BYTES, "names",                               \
     "bytes of names of inlined functions, which cannot be read without the "   \
     "table's funcdata and release")                                            \
-  X(PCLN_EXCUSE_START, "start",                                                \
+  X(PCLN_EXCUSE_START, PCLN_STEP_DWARF, "start",                               \
     "functions of which Go's DWARF does not say where they begin")             \
-  X(PCLN_EXCUSE_GENERATED, "generated",                                        \
+  X(PCLN_EXCUSE_GENERATED, PCLN_STEP_DWARF, "generated",                       \
     "rows of code that the compiler made, which Go's DWARF leaves out")        \
-  X(PCLN_EXCUSE_NO_POSITION, "no-position",                                    \
+  X(PCLN_EXCUSE_NO_POSITION, PCLN_STEP_DWARF, "no_position",                   \
     "rows of instructions without a position, which the table takes from the " \
     "mark before and DWARF from the instruction before")                       \
-  X(PCLN_EXCUSE_EMPTY_RUNS, "empty-runs",                                      \
+  X(PCLN_EXCUSE_EMPTY_RUNS, PCLN_STEP_DWARF, "empty_runs",                     \
     "rows of functions of which the assembler for s390x counted "              \
     "instructions of no bytes")                                                \
-  X(PCLN_EXCUSE_LAST_ROW, "last-row",                                          \
+  X(PCLN_EXCUSE_LAST_ROW, PCLN_STEP_DWARF, "last_row",                         \
     "rows in whose place DWARF of go1.14 and older has one of line 1")         \
-  X(PCLN_EXCUSE_NO_SIZE, "no-size",                                            \
+  X(PCLN_EXCUSE_NO_SIZE, PCLN_STEP_SYMBOLS, "no_size",                         \
     "symbols in the text that have no bytes, and no function in the table")
 
-#define PCLN_EXCUSE_ENUM(name, word, text) name,
+#define PCLN_EXCUSE_ENUM(name, step, word, text) name,
 enum pcln_excuse { PCLN_EXCUSE_LIST(PCLN_EXCUSE_ENUM) PCLN_N_EXCUSES };
 #undef PCLN_EXCUSE_ENUM
-// The word for an excuse, and the text; constant strings.
+// The check that makes an excuse; the word for it, and the text, which are
+// constant strings.
+PCLN_API enum pcln_step pcln_excuse_step(enum pcln_excuse excuse);
 PCLN_API const char *pcln_excuse_word(enum pcln_excuse excuse);
 PCLN_API const char *pcln_excuse_text(enum pcln_excuse excuse);
 
