@@ -6,6 +6,7 @@
 #define _GNU_SOURCE // memfd_create
 #include "html.h"
 
+#include "buildinfo.h"
 #include "table.h"
 
 #include <errno.h>
@@ -160,9 +161,13 @@ static void add(struct html *h, const char *name,
 }
 
 void html_facts(struct html *h) {
+  struct pcln_buildinfo info;
   add(h, "filters", filters);
   add(h, "layout", layout);
   add(h, "header", dump_header);
+  // Only Go's programs have it; that another has none is nothing to report.
+  if (pcln_buildinfo_find(&h->d->file->image, &info, NULL) == PCLN_OK)
+    add(h, "buildinfo", dump_buildinfo);
   add(h, "stats", dump_stats);
   add(h, "verify", dump_verify);
   put_text(&h->facts, "}");

@@ -12,15 +12,32 @@ const WORDS = {
   quantum: "Quantum",
   byte_order: "Byte order",
   byte_order_swapped: "Other byte order",
+  format: "Format",
+  address: "Address",
+  position_independent: "Position-independent",
   functions: "Entries",
   text_start: "Text start",
   text_start_from: "Text start from",
   text_bytes: "Text",
-  header_va: "Address",
+  header_va: "Header address",
   machine: "Machine",
   flags: "Flags",
   stackmap_bits: "Stack map bits",
   build_id: "Build ID",
+};
+
+// ELF's numbers of machines that have tables.
+const MACHINES = {
+  3: "386",
+  8: "MIPS",
+  20: "PowerPC",
+  21: "PowerPC64",
+  22: "S/390",
+  40: "ARM",
+  62: "x86-64",
+  183: "AArch64",
+  243: "RISC-V",
+  258: "LoongArch",
 };
 
 class OverviewView {
@@ -40,8 +57,8 @@ class OverviewView {
   }
 
   goVersion() {
-    const info = this.report.records("buildinfo").find((r) => r.version || r.go_version);
-    return info ? info.version || info.go_version : "";
+    const go = this.report.records("buildinfo", "go")[0] || this.report.records("header", "go")[0];
+    return go?.version || "";
   }
 
   head() {
@@ -68,7 +85,8 @@ class OverviewView {
     const MOST = 50;
     return this.card(
       "Verification",
-      el(`p.verdict.${sound ? "good" : "bad"}`, {}, el("span.mark", { "aria-hidden": "true" }, sound ? "✓" : "✗"), sound ? "Sound: every invariant holds" : `${plural(faults.length, "finding")}`),
+      el(`p.verdict.${sound ? "good" : "bad"}`, {}, el("span.mark", { "aria-hidden": "true" }, sound ? "✓" : "✗"), sound ? "Sound" : `${plural(this.findings() || faults.length, "finding")}`),
+      el("ul.steps", {}, this.steps()),
       el(
         "ul.findings",
         {},
@@ -86,6 +104,31 @@ class OverviewView {
       ),
       faults.length > MOST ? el("p.quiet", {}, `and ${count(faults.length - MOST)} more; pclntab-dump --verify has them all`) : null,
     );
+  }
+
+  findings() {
+    return this.report.records("verify", "checked").reduce((sum, step) => sum + step.findings, 0);
+  }
+
+  // What was checked, against what, and how much of it.
+  steps() {
+    const r = this.report;
+    const AGAINST = { structure: "structure", bytes: "every byte accounted for", symbols: "symbols", dwarf: "DWARF", cfi: "call frame information", code: "machine code" };
+    return r.records("verify").map((step) => {
+      const name = AGAINST[step.check] || step.check;
+      if (step.kind === "skipped") return el("li.quiet", {}, el("span.mark", { "aria-hidden": "true" }, "–"), `${name}: not checked, ${step.why}`);
+      if (step.kind !== "checked") return null;
+      const { kind, check, findings, ...counts } = step;
+      const words = Object.entries(counts).filter(([, n]) => n > 0).map(([what, n]) => `${count(n)} ${what.replace(/_/g, " ")}`);
+      return el(
+        "li",
+        {},
+        el("span.mark", { "aria-hidden": "true" }, findings ? "✗" : "✓"),
+        `${name}: `,
+        el("span.quiet", {}, words.join(", ")),
+        findings ? `, ${plural(findings, "finding")}` : "",
+      );
+    });
   }
 
   // --- Bytes ---
@@ -148,31 +191,47 @@ class OverviewView {
   valueText(key, value) {
     if (key === "text_bytes") return `${value}, ${bytes(Number(value))}`;
     if (key === "pointer_size" || key === "quantum") return bytes(value);
+    if (key === "machine") return MACHINES[value] ? `${MACHINES[value]} (${value})` : String(value);
+    if (key === "functions") return count(value);
     if (typeof value === "boolean") return value ? "yes" : "no";
     return String(value);
   }
 
   file() {
     const r = this.report;
-    const pairs = r
-      .records("header", "table")
-      .concat(r.records("header").filter((x) => !["table", "part"].includes(x.kind)))
-      .flatMap((record) => Object.entries(record).filter(([key]) => key !== "kind"))
-      .map(([key, value]) => [WORDS[key] || key.replace(/_/g, " "), this.valueText(key, value)]);
+    const pairs = (kind) =>
+      r
+        .records("header", kind)
+        .flatMap((record) => Object.entries(record))
+        .filter(([key]) => key !== "kind")
+        .map(([key, value]) => [WORDS[key] || key.replace(/_/g, " "), this.valueText(key, value)]);
     const parts = r.records("header", "part").map((p) => [p.name, p.offset ?? "elsewhere", count(p.bytes)]);
-    return this.card("The table in the file", factList(pairs), el("details", {}, el("summary", {}, "Regions"), tableOf("Regions", ["Region", "Offset", "Bytes"], parts, [2])));
+    return this.card(
+      "The table in the file",
+      factList(pairs("table")),
+      el("details", {}, el("summary", {}, "The file"), factList([...pairs("image"), ...pairs("go")])),
+      el("details", {}, el("summary", {}, "Regions"), tableOf("Regions", ["Region", "Offset", "Bytes"], parts, [2])),
+    );
   }
 
   // --- Build information ---
 
   build() {
-    const records = this.report.records("buildinfo");
+    const r = this.report;
+    const records = r.records("buildinfo");
     if (records.length === 0) return null;
-    const rows = records.map((record) => {
-      const { kind, ...rest } = record;
-      return [kind.replace(/_/g, " "), Object.values(rest).filter((v) => v !== "" && v !== null).map(String).join(" ")];
-    });
-    return this.card("Build", factList(rows.slice(0, 12)), rows.length > 12 ? el("details", {}, el("summary", {}, `${count(rows.length - 12)} more`), factList(rows.slice(12))) : null);
+    const modules = records.filter((x) => x.kind === "dep" || x.kind === "replace");
+    const one = (x) => [x.path, x.version].filter(Boolean).join(" ");
+    const named = records
+      .filter((x) => !modules.includes(x) && x.kind !== "error")
+      .map((x) => (x.kind === "setting" ? [x.key, x.value] : x.kind === "go" ? ["Go", x.version] : [x.kind, x.line ?? one(x)]));
+    return this.card(
+      "Build",
+      factList(named),
+      modules.length
+        ? el("details", {}, el("summary", {}, plural(modules.length, "module")), tableOf("Modules", ["Module", "Version"], modules.map((m) => [(m.kind === "replace" ? "⇒ " : "") + m.path, m.version || ""])))
+        : null,
+    );
   }
 
   // --- What stands out ---
