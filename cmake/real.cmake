@@ -22,6 +22,10 @@ pclntab_real_test(symbolizer
   ${PROJECT_SOURCE_DIR}/tests/compare/symbolizer_real.sh ${PROJECT_SOURCE_DIR}
   ${PROJECT_BINARY_DIR})
 
+# The HTML report, in a browser.
+pclntab_real_test(html-report
+  ${PROJECT_SOURCE_DIR}/tests/html/report.sh ${PROJECT_BINARY_DIR})
+
 # The demo, on each linker: the traceback names the bug, the library and main.
 foreach(linker gold bfd lld)
   pclntab_real_test(demo-${linker} ${PROJECT_SOURCE_DIR}/scripts/demo ${linker})

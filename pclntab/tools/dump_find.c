@@ -240,10 +240,13 @@ static enum pcln_status find_in_image(struct dump_file *f,
   if (options->magic)
     locate.force_layout =
         pcln_layout_of_version(options->magic, &locate.layout, NULL);
-  // Symbols of ELF, DWARF and CFI are held against the table by that alone.
-  if (f->image.format == PCLN_FORMAT_ELF && options->action == DUMP_VERIFY) {
+  // Symbols of ELF, DWARF and CFI are held against the table by these alone; a
+  // report of a file whose sections are damaged goes without.
+  const bool verifies =
+      options->action == DUMP_VERIFY || options->action == DUMP_HTML;
+  if (f->image.format == PCLN_FORMAT_ELF && verifies) {
     const enum pcln_status status = pcln_elf_open(f->path, sink, &f->elf);
-    if (status != PCLN_OK)
+    if (status != PCLN_OK && options->action == DUMP_VERIFY)
       return status;
   }
   enum pcln_status status = pcln_locate(&f->image, &locate, sink, &f->location);

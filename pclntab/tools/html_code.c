@@ -88,8 +88,8 @@ int32_t html_last_call(const struct html *h, const struct pcln_func *f) {
   return last;
 }
 
-// A call: the function's name, where it was called (enclosing call plus one,
-// file, line), the line of its declaration, parentPc.
+// A call: a 1, the function's name, where it was called (enclosing call plus
+// one, file, line), the line of its declaration, parentPc.
 static bool put_call(struct html *h, const struct pcln_func *f, uint32_t idx) {
   const struct pcln_table *t = &h->d->file->table;
   struct pcln_inline call;
@@ -109,6 +109,7 @@ static bool put_call(struct html *h, const struct pcln_func *f, uint32_t idx) {
              PCLN_OK) {
     return false;
   }
+  html_num(&h->details, 1);
   html_num(&h->details, html_string(&h->names, dump_name(h->d->names, name)));
   html_num(&h->details, (uint64_t)((int64_t)at[2] + 1));
   html_num(&h->details, html_string(&h->files, pcln_file_name(t, f, at[0])));
@@ -118,11 +119,10 @@ static bool put_call(struct html *h, const struct pcln_func *f, uint32_t idx) {
   return true;
 }
 
-// The calls, each behind a 1, up to a 0.
+// The calls, up to a 0.
 void html_calls(struct html *h, const struct pcln_func *f) {
   const int32_t last = html_last_call(h, f);
   for (int32_t i = 0; i <= last; i++) {
-    html_num(&h->details, 1);
     if (!put_call(h, f, (uint32_t)i)) {
       html_unreadable(h, f, "funcdata");
       break;

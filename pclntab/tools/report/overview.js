@@ -116,7 +116,7 @@ class OverviewView {
     const AGAINST = { structure: "structure", bytes: "every byte accounted for", symbols: "symbols", dwarf: "DWARF", cfi: "call frame information", code: "machine code" };
     return r.records("verify").map((step) => {
       const name = AGAINST[step.check] || step.check;
-      if (step.kind === "skipped") return el("li.quiet", {}, el("span.mark", { "aria-hidden": "true" }, "–"), `${name}: not checked, ${step.why}`);
+      if (step.kind === "skipped") return el("li.quiet", {}, el("span.mark", { "aria-hidden": "true" }, "–"), el("span", {}, `${name}: not checked, ${step.why}`));
       if (step.kind !== "checked") return null;
       const { kind, check, findings, ...counts } = step;
       const words = Object.entries(counts).filter(([, n]) => n > 0).map(([what, n]) => `${count(n)} ${what.replace(/_/g, " ")}`);
@@ -124,9 +124,7 @@ class OverviewView {
         "li",
         {},
         el("span.mark", { "aria-hidden": "true" }, findings ? "✗" : "✓"),
-        `${name}: `,
-        el("span.quiet", {}, words.join(", ")),
-        findings ? `, ${plural(findings, "finding")}` : "",
+        el("span", {}, `${name}: `, el("span.quiet", {}, words.join(", ")), findings ? `, ${plural(findings, "finding")}` : ""),
       );
     });
   }
@@ -161,7 +159,7 @@ class OverviewView {
         list.map(([part, n]) => {
           const mark = el("i.swatch", { "aria-hidden": "true" });
           mark.style.setProperty("--hue", hueOf(part));
-          return [[mark, el("a", { href: linkTo({ view: "bytes", path: part }) }, part), el("span.quiet", {}, ` ${COMPONENTS[part] || ""}`)], count(n), percent(n, total)];
+          return [[mark, el("a", { href: linkTo({ view: "bytes", path: part }) }, part), COMPONENTS[part] === part ? null : el("span.quiet", {}, ` ${COMPONENTS[part] || ""}`)], count(n), percent(n, total)];
         }),
         [1, 2],
       ),
