@@ -62,6 +62,9 @@ pclntab_unit_test(check pclntab_check_objects pclntab_sources pclntab_model
 target_compile_options(test_check PRIVATE -O2 -g)
 pclntab_unit_test(insn pclntab_disasm pclntab_lookup)
 
+# Machine code against a table.
+pclntab_unit_test(check_flow pclntab_disasm pclntab_lookup)
+
 # These make each allocation fail in turn.
 foreach(module decode dwarf)
   target_link_options(test_${module} PRIVATE

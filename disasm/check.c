@@ -151,12 +151,22 @@ static uint32_t len_beyond(struct pcdis_checker *c, uint32_t off) {
 }
 
 static void say_data(struct pcdis_checker *c, const struct pcdis_step *s) {
-  if (len_beyond(c, s->off) > c->body.size - s->off)
-    pcdis_say_record(c, "code-end", s->off,
-                     "the function ends inside an instruction");
-  else
+  struct pcln_func next;
+  if (len_beyond(c, s->off) <= c->body.size - s->off)
     pcdis_say_record(c, "code-bytes", s->off,
                      "the code runs into bytes that are no instruction");
+  else if (pcln_func_at(c->t, c->func.idx + 1, &next) == PCLN_OK && !next.hole)
+    c->torn = c->func.end;
+  else
+    pcdis_say_record(c, "code-end", s->off,
+                     "the function ends inside an instruction");
+}
+
+// Whether only call frame information told of the function, so that it has the
+// name of its place. It begins and ends where that says something, not where
+// the code does.
+static bool is_unnamed(const struct pcln_func *f) {
+  return strstr(f->name, "+0x");
 }
 
 // What follows the function and is no function, is it code? Padding is what a
@@ -166,6 +176,9 @@ static void say_end(struct pcdis_checker *c, const struct pcdis_step *s) {
   struct pcln_func next;
   struct pcdis_insn insn;
   c->falls_into = c->func.end;
+  if (is_unnamed(&c->func))
+    return;
+
   if (pcln_func_at(c->t, c->func.idx + 1, &next) != PCLN_OK || !next.hole)
     return;
   const struct pcln_span code = c->code->at(c->code->ctx, next.entry);
@@ -284,8 +297,8 @@ static enum pcln_status set_claims(struct pcdis_checker *c) {
 // at an inner symbol, is entered from there.
 static bool is_part(const struct pcdis_checker *c) {
   const char *name = c->func.name;
-  return strstr(name, ".cold") || strstr(name, "@plt") || name[0] == '.' ||
-         c->falls_into == c->func.entry;
+  return strstr(name, ".cold") || strstr(name, "@plt") ||
+         is_unnamed(&c->func) || c->falls_into == c->func.entry;
 }
 
 bool pcdis_is_assembly(const struct pcdis_checker *c) {
@@ -348,6 +361,14 @@ static enum pcln_status check_func(struct pcdis_checker *c) {
   if (code.len < c->t->quantum) // a mark, such as go:textfipsend
     return PCLN_OK;
   c->stats->funcs++;
+  if (c->torn == f->entry && !is_unnamed(f)) {
+    // Whatever else is wrong with it is so because of that.
+    pcdis_say_record(c, "code-start", 0,
+                     "the function begins inside an instruction of what is "
+                     "before it");
+    c->stats->funcs_none++;
+    return PCLN_OK;
+  }
   c->unwind = c->t->ours ? pcln_pcdata_stream(c->t, f, PCLN_PCDATA_UNWIND) : 0;
   enum pcln_status status =
       pcdis_read_body(c->decoder, &c->body, code, f->entry, c->t->quantum);
@@ -362,13 +383,35 @@ static enum pcln_status check_func(struct pcdis_checker *c) {
   return PCLN_OK;
 }
 
+// --- Between functions ------------------------------------------------------
+
+// A hole is padding, up to the next function. Where the last of it runs into
+// the function, that begins too late. Other holes are code that nobody
+// described, or what lies between sections: nothing can be said of those.
+static void check_hole(struct pcdis_checker *c) {
+  const struct pcln_func *f = &c->func;
+  const struct pcln_span code = c->code->at(c->code->ctx, f->entry);
+  const uint64_t size = f->end - f->entry;
+  struct pcdis_insn insn = {.padding = true};
+  for (uint64_t off = 0; off < size && off < code.len; off += insn.len) {
+    if (!insn.padding ||
+        pcdis_decode(c->decoder, code.ptr + off, code.len - off, f->entry + off,
+                     false, &insn) != PCLN_OK)
+      return;
+    if (off > 0 && off + insn.len > size && code.ptr[off])
+      c->torn = f->end;
+  }
+}
+
 // --- The whole --------------------------------------------------------------
 
 static enum pcln_status check_all(struct pcdis_checker *c) {
   enum pcln_status status = PCLN_OK;
   for (uint32_t i = 0; i < c->t->n_funcs && status == PCLN_OK; i++) {
     status = pcln_func_at(c->t, i, &c->func);
-    if (status == PCLN_OK && !c->func.hole)
+    if (status == PCLN_OK && c->func.hole)
+      check_hole(c);
+    else if (status == PCLN_OK)
       status = check_func(c);
   }
   if (status == PCLN_OK && c->stats->findings)

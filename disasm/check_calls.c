@@ -14,7 +14,9 @@
 //     says nothing (stkframe.getStackMap), which the assembler counts on;
 //   - in Go's tables before those said so by UnsafePoint, calls that the
 //     compiler makes behind the language's back: of write barriers, of what
-//     copies and clears memory, of what grows the stack in the prologue.
+//     copies and clears memory, of what grows the stack in the prologue; and
+//     the one of deferreturn that a recovered panic goes on at.
+
 //
 // In this project's tables only the first counts: -1 says that nothing is
 // known. There a row in force where no call is, is a finding as well; in Go's
@@ -54,9 +56,9 @@ static uint32_t unsafe_stream(const struct pcdis_checker *c) {
 static bool never_collects(const struct pcdis_checker *c,
                            const struct pcdis_step *call) {
   static const char *const names[] = {
-      "runtime.duffcopy",  "runtime.duffzero",    "runtime.gcWriteBarrier",
-      "runtime.morestack", "runtime.typedmemclr", "runtime.typedmemmove",
-      "runtime.wbMove",    "runtime.wbZero"};
+      "runtime.deferreturn",    "runtime.duffcopy",  "runtime.duffzero",
+      "runtime.gcWriteBarrier", "runtime.morestack", "runtime.typedmemclr",
+      "runtime.typedmemmove",   "runtime.wbMove",    "runtime.wbZero"};
   struct pcln_func f;
   if (call->indirect || pcln_find_func(c->t, call->target, &f) != PCLN_OK)
     return false;
@@ -190,7 +192,9 @@ static void check_defer(struct pcdis_checker *c) {
     return;
   const struct pcdis_step *s =
       off < c->body.size ? pcdis_step_at(&c->body, off) : NULL;
-  if (!s || s->off != off || s->flow != PCDIS_CALL)
+  // Until go1.13 it is where the relocation of the call is.
+  const bool within = !c->t->ours && pcln_go_range(c->t).lo <= 13;
+  if (!s || (s->off != off && !within) || s->flow != PCDIS_CALL)
     pcdis_say_record(c, "code-defer", off,
                      "a panic that was recovered goes on at a place that is no "
                      "call");

@@ -129,6 +129,7 @@ static struct pcdis_value become(const struct pcdis_frame *f,
     return same(from, slot) ? callers : changed;
   }
   case PCDIS_ALIGNED:
+  case PCDIS_WORD: // perhaps restored, by an address that is not followed
     return unknown;
   case PCDIS_OTHER:
     break;
@@ -146,7 +147,9 @@ static struct pcdis_value uncovered(struct pcdis_value slot,
   return is_frame(new_sp) && slot.off < new_sp.off ? slot : unknown;
 }
 
-// The slot after a register that holds `value` was stored at `p`.
+// The slot after a register that holds `value` was stored at `p`. What is
+// stored once more, to align the stack, stays where it was first.
+
 static struct pcdis_value stored(const struct pcdis_frame *f,
                                  struct pcdis_value slot,
                                  struct pcdis_value value,
@@ -155,7 +158,8 @@ static struct pcdis_value stored(const struct pcdis_frame *f,
     return slot;
   const struct pcdis_value to = address(f, p);
   if (value.held == PCDIS_CALLERS)
-    return to;
+    return is_frame(slot) && is_frame(f->sp) && slot.off >= f->sp.off ? slot
+                                                                      : to;
   return is_frame(to) && !same(to, slot) ? slot : unknown;
 }
 

@@ -19,6 +19,7 @@ struct pcdis_checker {
   uint32_t unwind; // its stream of unwind rules; 0: none
   struct pcdis_body body;
   struct pcdis_walk walk;
+  uint64_t torn;       // where something ended inside an instruction
   uint64_t falls_into; // where the code of a function before went on to
 };
 

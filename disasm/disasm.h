@@ -40,6 +40,7 @@ enum pcdis_place_kind {
   PCDIS_SP_WORD, // the word in memory at the old stack pointer + off
   PCDIS_FP_WORD, // the word in memory at the old frame pointer + off
   PCDIS_ALIGNED, // the old stack pointer, rounded down to a multiple of off
+  PCDIS_WORD,    // the word in memory at another address
   PCDIS_OTHER,   // anything else
 };
 struct pcdis_place {

@@ -244,7 +244,7 @@ static void one_register(const struct access *a, unsigned reg, unsigned index,
     return;
   }
   struct pcdis_place *place = place_of(out, reg);
-  *place = pcdis_at(PCDIS_OTHER, 0);
+  *place = pcdis_at(a->size == 8 ? PCDIS_WORD : PCDIS_OTHER, 0);
   if (a->size == 8 && at.kind == PCDIS_SP)
     *place = pcdis_at(PCDIS_SP_WORD, at.off);
   else if (a->size == 8 && at.kind == PCDIS_FP)

@@ -646,7 +646,7 @@ static struct pcdis_place word_at(struct pcdis_place address) {
   case PCDIS_FP:
     return pcdis_at(PCDIS_FP_WORD, address.off);
   default:
-    return pcdis_at(PCDIS_OTHER, 0);
+    return pcdis_at(PCDIS_WORD, 0);
   }
 }
 
