@@ -271,21 +271,25 @@ static bool call_returns(void *ctx, uint32_t i) {
 static enum pcln_status set_claims(struct pcdis_checker *c) {
   struct pcdis_values pcsp, unwind;
   struct pcln_rule rule = {.cfa = PCLN_CFA_NONE};
-  uint32_t row = 0;
+  uint32_t depth_row = 0, idx_row = 0;
   pcdis_values_begin(&pcsp, c->t, c->func.pcsp);
   pcdis_values_begin(&unwind, c->t, c->unwind);
   for (uint32_t i = 0; i < c->body.n; i++) {
-    bool fresh = i == 0;
-    const int32_t depth = pcdis_values_at(&pcsp, c->body.steps[i].off, &fresh);
-    const int32_t idx = pcdis_values_at(&unwind, c->body.steps[i].off, &fresh);
-    if (fresh) {
-      row = i;
+    bool deeper = i == 0, other = i == 0;
+    const int32_t depth = pcdis_values_at(&pcsp, c->body.steps[i].off, &deeper);
+    const int32_t idx = pcdis_values_at(&unwind, c->body.steps[i].off, &other);
+    depth_row = deeper ? i : depth_row;
+    idx_row = other ? i : idx_row;
+    if (deeper || other) {
       if (pcln_rule_base(c->t, idx, &rule) != PCLN_OK)
         return PCLN_CORRUPT;
       if (rule.cfa == PCLN_CFA_SP_DELTA)
         pcln_rule_depth(c->t, depth, &rule);
     }
-    c->body.claims[i] = (struct pcdis_claim){.rule = rule, .row = row};
+    c->body.claims[i] = (struct pcdis_claim){
+        .rule = rule,
+        .cfa_row = rule.cfa == PCLN_CFA_SP_DELTA ? depth_row : idx_row,
+        .saved_row = idx_row};
   }
   return PCLN_OK;
 }

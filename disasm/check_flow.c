@@ -45,7 +45,9 @@ struct pcdis_node {
   struct pcdis_frame frame;
   uint8_t standing;
   bool queued;
-  bool said; // at a row's first step: a fault of the row has been reported
+  // At a row's first step: such a fault of the row has been reported.
+  bool cfa_said, saved_said;
+  bool data_said;
 };
 
 // A rule, and what the calls at which it holds have in common.
@@ -387,15 +389,15 @@ static void fall_through(struct run *r, uint32_t i,
 
 static void visit_return(struct run *r, uint32_t i) {
   const struct pcdis_frame *f = &r->nodes[i].frame;
-  const uint32_t row = r->in->claims[i].row;
+  bool *said = &r->nodes[r->in->claims[i].cfa_row].cfa_said;
   if (f->excuse == PCDIS_N_EXCUSES || !is_frame(f->sp) ||
-      f->sp.off == -r->in->ra_size || r->nodes[row].said)
+      f->sp.off == -r->in->ra_size || *said)
     return;
   if (r->in->moves_stack) {
     r->stats->excused[PCDIS_EXCUSE_SP_WRITE]++;
     return;
   }
-  r->nodes[row].said = true;
+  *said = true;
   r->in->fault(r->in->ctx, PCDIS_FAULT_RETURN, i, f);
 }
 
@@ -414,8 +416,8 @@ static void visit(struct run *r, uint32_t i) {
   const struct pcdis_step *s = &r->in->steps[i];
   struct pcdis_frame f;
   if (s->data) {
-    if (r->nodes[i].frame.call == PCDIS_NO_STEP && !r->nodes[i].said) {
-      r->nodes[i].said = true;
+    if (r->nodes[i].frame.call == PCDIS_NO_STEP && !r->nodes[i].data_said) {
+      r->nodes[i].data_said = true;
       r->in->fault(r->in->ctx, PCDIS_FAULT_DATA, i, &r->nodes[i].frame);
     }
     return;
@@ -543,11 +545,14 @@ static void accept(struct run *r, uint32_t i) {
 
 static void say_fault(struct run *r, uint32_t i) {
   struct pcdis_node *node = &r->nodes[i];
-  struct pcdis_node *row = &r->nodes[r->in->claims[i].row];
+  const struct pcdis_claim *claim = &r->in->claims[i];
   struct pcdis_frame f = node->frame;
-  if (!row->said) {
-    const int fault = check_claim(r->in, &r->in->claims[i].rule, &f);
-    row->said = true;
+  const int fault = check_claim(r->in, &claim->rule, &f);
+  bool *said = fault == PCDIS_FAULT_CFA
+                   ? &r->nodes[claim->cfa_row].cfa_said
+                   : &r->nodes[claim->saved_row].saved_said;
+  if (!*said) {
+    *said = true;
     r->in->fault(r->in->ctx, (enum pcdis_fault)fault, i, &node->frame);
   }
   accept(r, i);
@@ -560,7 +565,7 @@ static bool is_split(const struct run *r, uint32_t i) {
   const struct pcdis_step *s = &r->in->steps[i];
   return r->in->cfa_only && i > 0 && s->sp.kind == PCDIS_SP && s->sp.off > 0 &&
          s[-1].sp.kind == PCDIS_SP && s[-1].sp.off > 0 &&
-         r->in->claims[i].row != i;
+         r->in->claims[i].cfa_row != i;
 }
 
 static void settle(struct run *r, uint32_t i) {
@@ -572,7 +577,7 @@ static void settle(struct run *r, uint32_t i) {
     begin_at(r, i, PCDIS_EXCUSE_SEEDED);
   } else if (r->in->moves_stack) {
     begin_at(r, i, PCDIS_EXCUSE_SP_WRITE);
-  } else if (f->disputed && !r->nodes[r->in->claims[i].row].said) {
+  } else if (f->disputed && !r->nodes[r->in->claims[i].cfa_row].cfa_said) {
     // This row and the one that was said cannot both be right, by the code
     // between them. Which is wrong is not known, so it was said of the first.
     begin_at(r, i, (enum pcdis_excuse)f->excuse);

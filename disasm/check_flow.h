@@ -29,7 +29,9 @@ struct pcdis_step {
 // What the table says of the frame at a step, and in which of its rows.
 struct pcdis_claim {
   struct pcln_rule rule;
-  uint32_t row; // number of the first step of the same row
+  // Numbers of the first steps of the rows that this comes from: for the CFA
+  // one of pcsp or of the unwind stream, for the rest one of the latter.
+  uint32_t cfa_row, saved_row;
 };
 
 struct pcdis_body {
