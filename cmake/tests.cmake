@@ -60,6 +60,7 @@ pclntab_unit_test(check pclntab_check_objects pclntab_sources pclntab_model
                   pclntab_lookup)
 # Its own code is the subject.
 target_compile_options(test_check PRIVATE -O2 -g)
+pclntab_unit_test(annotate test_tables pclntab_disasm pclntab_lookup)
 pclntab_unit_test(insn pclntab_disasm pclntab_lookup)
 
 # Machine code against a table.
@@ -82,6 +83,11 @@ set_tests_properties(style/layering style/messages PROPERTIES LABELS style)
 add_test(NAME text/output COMMAND ${PROJECT_SOURCE_DIR}/tests/text/text.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(text/output PROPERTIES LABELS text TIMEOUT 120)
+
+add_test(NAME text/listing COMMAND ${PROJECT_SOURCE_DIR}/tests/text/listing.sh
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}
+  ${PROJECT_BINARY_DIR}/compare/listing)
+set_tests_properties(text/listing PROPERTIES LABELS text TIMEOUT 200)
 
 # The whole chain, one feature a test, on each linker.
 foreach(feature archives damage dump failing go_compat kinds layouts lld lto

@@ -1,0 +1,3 @@
+module listing
+
+go 1.21
