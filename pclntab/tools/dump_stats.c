@@ -177,12 +177,18 @@ static void stream_records(struct dump *d, struct uses *u) {
   }
   static const char *const names[] = {"pcsp", "pcfile", "pcln"};
   for (uint32_t k = 0; k < MAX_KINDS; k++) {
-    char name[24];
-    snprintf(name, sizeof name, "pcdata%u", k - KIND_PCDATA);
+    char name[PCLN_NAME_MAX];
     if (kinds[k].uses == 0)
       continue;
     dump_begin(d->out, "streams");
-    dump_str(d->out, "stream", k < KIND_PCDATA ? names[k] : name);
+    if (k < KIND_PCDATA) {
+      dump_str(d->out, "stream", names[k]);
+    } else {
+      const uint32_t index = k - KIND_PCDATA;
+      dump_str(d->out, "stream",
+               pcln_pcdata_name(&d->file->table, index, name, sizeof name));
+      dump_named_num(d->out, "index", index);
+    }
     dump_named_num(d->out, "uses", (int64_t)kinds[k].uses);
     dump_named_num(d->out, "distinct", (int64_t)kinds[k].distinct);
     dump_named_num(d->out, "bytes", (int64_t)kinds[k].bytes);

@@ -25,7 +25,7 @@ for release in 1.21 1.23; do
   for arch in 386 arm64 mips s390x; do
     case $release-$arch in 1.21-arm64 | 1.23-[m3s]*) continue ;; esac
     (cd "$source/tests/compare/gosym" && GOARCH=$arch \
-      GOCACHE=$cache/cache-go-$release "$go" build -o "$work/$arch-$release" .)
+      GOCACHE=$cache/cache-go-$release "$go" build -buildvcs=false -o "$work/$arch-$release" .)
     files+=("$work/$arch-$release")
   done
 done
