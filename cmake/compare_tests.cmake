@@ -47,11 +47,11 @@ pclntab_compare_test(go_corpus go_corpus $<TARGET_FILE:pclntab-dump>
 
 # The decoders and the listing against those of LLVM and Go.
 add_executable(insn_objdump ${PROJECT_SOURCE_DIR}/tests/compare/insn_objdump.c)
-target_link_libraries(insn_objdump PRIVATE pclntab_warnings pclntab_disasm
+target_link_libraries(insn_objdump PRIVATE pclntab_warnings pclntab_disasm_objects
   pclntab_lookup)
 add_executable(insn_step ${PROJECT_SOURCE_DIR}/tests/compare/insn_step.c)
 target_compile_definitions(insn_step PRIVATE _GNU_SOURCE)
-target_link_libraries(insn_step PRIVATE pclntab_warnings pclntab_disasm
+target_link_libraries(insn_step PRIVATE pclntab_warnings pclntab_disasm_objects
   pclntab_lookup)
 add_test(NAME compare/insn-cases
   COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/insn_cases.sh

@@ -20,11 +20,15 @@ add_library(pclntab_check STATIC
   $<TARGET_OBJECTS:pclntab_check_objects> $<TARGET_OBJECTS:pclntab_sources>)
 target_link_libraries(pclntab_check PUBLIC pclntab z zstd)
 
-set(libraries pclntab pclntab_check pclnrt pclnrt_shared)
+# libpclntab_disasm: a table against machine code, and listings. Needs capstone.
+add_library(pclntab_disasm STATIC $<TARGET_OBJECTS:pclntab_disasm_objects>)
+target_link_libraries(pclntab_disasm PUBLIC pclntab capstone)
+
+set(libraries pclntab pclntab_check pclntab_disasm pclnrt pclnrt_shared)
 set(tools pclntab-link pclntab-dump)
 set(headers pclntab/format.h pclntab/status.h pclntab/pclntab.h
   pclntab/go_funcdata.h pclntab/go_names.h pclntab/stackmap.h pclntab/module.h
-  pclntab/check.h runtime/pclnrt.h)
+  pclntab/check.h disasm/disasm.h runtime/pclnrt.h)
 
 install(TARGETS ${libraries} EXPORT pclntab-targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}

@@ -54,17 +54,17 @@ endforeach()
 target_compile_definitions(test_dwarf PRIVATE
   PCLN_DWARF_SEEDS="${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/dwarf")
 pclntab_unit_test(dump pclntab_dump_objects pclntab_check_objects
-                  pclntab_disasm pclntab_model pclntab_sources pclntab_lookup)
+                  pclntab_disasm_objects pclntab_model pclntab_sources pclntab_lookup)
 
 pclntab_unit_test(check pclntab_check_objects pclntab_sources pclntab_model
                   pclntab_lookup)
 # Its own code is the subject.
 target_compile_options(test_check PRIVATE -O2 -g)
-pclntab_unit_test(annotate test_tables pclntab_disasm pclntab_lookup)
-pclntab_unit_test(insn pclntab_disasm pclntab_lookup)
+pclntab_unit_test(annotate test_tables pclntab_disasm_objects pclntab_lookup)
+pclntab_unit_test(insn pclntab_disasm_objects pclntab_lookup)
 
 # Machine code against a table.
-pclntab_unit_test(check_flow pclntab_disasm pclntab_lookup)
+pclntab_unit_test(check_flow pclntab_disasm_objects pclntab_lookup)
 
 # These make each allocation fail in turn.
 foreach(module decode dwarf)

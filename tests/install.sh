@@ -129,4 +129,31 @@ EOF
 pclntab-link --placement=sidecar --sidecar=hello.pclntab ../user/gold/hello
 build/check ../user/gold/hello hello.pclntab >out || fail "pcln_check_file"
 [ "$(grep -c ' ran$' out)" = 5 ] || { cat out; fail "a check did not run"; }
+# The disassembler.
+mkdir "$tmp/disasm" && cd "$tmp/disasm"
+cat >main.c <<'EOF'
+#include <pclntab/disasm.h>
+#include <stdio.h>
+int main(void) {
+  static const uint8_t code[] = {0x55, 0xc3};
+  struct pcdis *d;
+  struct pcdis_insn insn;
+  if (pcdis_open(62, false, &d) != PCLN_OK ||
+      pcdis_decode(d, code, sizeof code, 0x1000, true, &insn) != PCLN_OK)
+    return 1;
+  puts(insn.text);
+  pcdis_close(d);
+  return insn.sp.kind != PCDIS_SP || insn.sp.off != -8;
+}
+EOF
+cat >CMakeLists.txt <<'EOF'
+cmake_minimum_required(VERSION 3.25)
+project(disasm C)
+find_package(pclntab REQUIRED)
+add_executable(disasm main.c)
+target_link_libraries(disasm PRIVATE pclntab::pclntab_disasm)
+EOF
+{ cmake -S . -B build -G Ninja -DCMAKE_PREFIX_PATH="$prefix" &&
+  cmake --build build; } >cmake.log 2>&1 || { cat cmake.log; fail "disasm.h"; }
+[ "$(build/disasm)" = "pushq %rbp" ] || fail "pcdis_decode"
 echo "installed, and used by README, CMake and pkg-config"
