@@ -136,8 +136,19 @@ class DetailView {
         ["Frame", r.frame[i] ? `up to ${bytes(r.frame[i] - 1)}` : null],
         ["Arguments", r.hole[i] || r.args[i] === ARGS_UNKNOWN ? null : bytes(r.args[i])],
         ["Kind", r.kindOf(i)],
+        ["Findings", this.findings(i)],
       ]),
     );
+  }
+
+  // What verification found in the function.
+  findings(i) {
+    const r = this.report;
+    return r
+      .records("verify", "fault")
+      .filter((f) => f.func !== undefined && f.func === r.nameOf(i))
+      .slice(0, 8)
+      .flatMap((f) => [el("code.tag.bad", {}, f.name), `${f.text} at +${f.func_offset}`, el("br")]);
   }
 
   // --- Lines ---
@@ -269,7 +280,7 @@ class DetailView {
           title: `${name}\n+${hex(b.lo)} – ${hex(b.hi)}, ${bytes(b.hi - b.lo)}`,
           tabindex: "-1",
         },
-        (b.hi - b.lo) / all > 0.03 ? shortName(name) : "",
+        (b.hi - b.lo) / all > 0.03 ? el("span", {}, shortName(name)) : null,
       );
       e.style.left = `${(100 * b.lo) / all}%`;
       e.style.width = `${(100 * (b.hi - b.lo)) / all}%`;

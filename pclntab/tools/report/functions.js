@@ -38,6 +38,9 @@ class FunctionsView {
       keydown: (event) => this.searchKey(event),
     });
     this.status = el("p.status", { role: "status", id: "function-count" });
+    this.holes = el("input", { type: "checkbox", id: "holes", change: () => this.filter() });
+    const holes = el("label.toggle", { title: "Padding, and code that nothing describes" }, this.holes, "holes");
+    holes.hidden = report.nHoles === 0;
     this.heads = FUNCTION_COLUMNS.map((c) =>
       el(
         `button.head.c-${c.key}`,
@@ -64,7 +67,7 @@ class FunctionsView {
       el(
         "div.side",
         {},
-        el("div.bar", {}, this.search, this.status),
+        el("div.bar", {}, this.search, holes, this.status),
         el("div.heads.function-row", {}, this.heads),
         this.list.element,
         this.none,
@@ -111,8 +114,9 @@ class FunctionsView {
       r.folded.forEach((name, id) => {
         if (words.every((word) => name.includes(word))) fits[id] = 1;
       });
+    const all = words.length === 0;
     for (let i = 0; i < r.n; i++)
-      if (!words.length || (!r.hole[i] && (fits[r.name[i]] || (r.linkage[i] && fits[r.linkage[i]]))))
+      if (r.hole[i] ? all && this.holes.checked : all || fits[r.name[i]] || (r.linkage[i] && fits[r.linkage[i]]))
         found[n++] = i;
     return found.subarray(0, n);
   }
@@ -166,9 +170,10 @@ class FunctionsView {
     const r = this.report;
     const n = this.order.length;
     const selected = this.detail.func >= 0 ? this.order.indexOf(this.detail.func) : -1;
+    const all = r.nFuncs + (this.holes.checked ? r.nHoles : 0);
     this.status.textContent =
-      n === r.n
-        ? plural(r.nFuncs, "function") + (r.nHoles ? `, ${plural(r.nHoles, "hole")}` : "")
+      n === all
+        ? plural(r.nFuncs, "function") + (n > r.nFuncs ? `, ${plural(r.nHoles, "hole")}` : "")
         : `${count(n)} of ${plural(r.nFuncs, "function")}`;
     this.status.dataset.count = n;
     this.none.hidden = n > 0;

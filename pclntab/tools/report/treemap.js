@@ -299,7 +299,8 @@ class BytesView {
     if (n >= kids.length - 1) return kids;
     if (n < 3 && area < this.map.clientWidth * this.map.clientHeight * 0.9) return []; // nothing to be seen
     const rest = kids.slice(n).reduce((sum, kid) => sum + kid.bytes, 0);
-    return [...kids.slice(0, n), { name: `${count(kids.length - n)} more`, title: "", bytes: rest, rest: true }];
+    const name = n ? `${count(kids.length - n)} more` : `${plural(kids.length, "part")}, each too small to be drawn`;
+    return [...kids.slice(0, n), { name, title: "", bytes: rest, rest: true }];
   }
 
   boxes(all, x, y, w, h, depth) {

@@ -133,7 +133,7 @@ function factList(pairs) {
     "dl.facts",
     {},
     pairs
-      .filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .filter(([, value]) => value !== null && value !== undefined && value !== "" && value.length !== 0)
       .flatMap(([name, value]) => [
         el("dt", {}, name),
         el("dd", {}, ...[value].flat()),
