@@ -199,17 +199,22 @@ static void check_findfunctab(struct pcln_verifier *v) {
                "findfunctab's length does not fit the text");
     return;
   }
+  uint32_t idx = 0, base = 0;
   const uint8_t *p = t->findfunctab.ptr;
   for (uint64_t s = 0; s < n_sub; s++) {
-    const uint64_t bucket =
-        s / PCLN_FINDFUNC_NSUB * (uint64_t)PCLN_FINDFUNC_RECORD;
-    const uint64_t at = bucket + 4 + s % PCLN_FINDFUNC_NSUB;
-    const uint64_t i = (uint64_t)pcln_load32(p + bucket, t->swap) + p[at];
-    if (i < t->n_funcs &&
-        pcln_functab_pc(t, i) <= first + s * PCLN_FINDFUNC_SUBBUCKET)
+    const uint64_t at = s / PCLN_FINDFUNC_NSUB * PCLN_FINDFUNC_RECORD;
+    const uint64_t sub = at + 4 + s % PCLN_FINDFUNC_NSUB;
+    while (idx + 1 < t->n_funcs && pcln_functab_pc(t, (size_t)idx + 1) <=
+                                       first + s * PCLN_FINDFUNC_SUBBUCKET)
+      idx++;
+    if (s % PCLN_FINDFUNC_NSUB == 0)
+      base = idx;
+    // A step that does not fit becomes 255; Go's linker makes no such table.
+    const uint32_t step = idx - base < UINT8_MAX ? idx - base : UINT8_MAX;
+    if (pcln_load32(p + at, t->swap) == base && p[sub] == step)
       continue;
-    pcln_fault(v, "findfunc-index", NULL, "findfunctab", at,
-               "findfunctab leads behind the function that it is to find");
+    pcln_fault(v, "findfunc-index", NULL, "findfunctab", sub,
+               "findfunctab does not lead to the function that it is to find");
     return;
   }
 }

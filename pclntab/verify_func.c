@@ -83,6 +83,7 @@ struct seen {
   uint32_t end; // bytes from the entry; 0: the stream is absent or wrong
   uint32_t len; // bytes
   int32_t max;  // value; -1: none above
+  bool empty_runs;
 };
 
 static struct seen check_stream(struct pcln_verifier *v,
@@ -102,6 +103,7 @@ static struct seen check_stream(struct pcln_verifier *v,
   while (walk_next(&w)) {
     if (w.p.value > seen.max)
       seen.max = w.p.value;
+    seen.empty_runs |= w.p.lo == w.p.hi;
     if (!told && (w.p.value < range->lo || w.p.value >= range->hi)) {
       pcln_fault(v, range->fault, f, "pctab", stream + w.p.off, range->text);
       told = true; // the values of one stream tend to be wrong together
@@ -277,12 +279,22 @@ static void check_checkpoints(struct pcln_verifier *v,
 
 // --- The function -----------------------------------------------------------
 
-// In our tables the streams of depths and lines, if there, cover the function.
-static void check_cover(struct pcln_verifier *v, const struct pcln_func *f,
-                        uint32_t stream, const struct seen *seen) {
-  if (v->t->ours && seen->end && seen->end < f->end - f->entry)
+// All streams of a function end at the same pc, the end of its code; but those
+// of positions may go on together, for virtual pcs. In our tables that is where
+// the function ends, in Go's padding may follow. `end`: where the streams seen
+// so far do, in bytes from the entry; 0: not known yet.
+static void check_end(struct pcln_verifier *v, const struct pcln_func *f,
+                      uint32_t stream, const struct seen *seen, uint32_t *end) {
+  if (!seen->end || seen->empty_runs)
+    return;
+  if (v->t->ours && seen->end < f->end - f->entry)
     pcln_fault(v, "pcvalue-short", f, "pctab", stream,
                "a stream ends before its function does");
+  else if (*end && *end != seen->end)
+    pcln_fault(v, "pcvalue-length", f, "pctab", stream,
+               "a stream does not end where the function's others do");
+  else
+    *end = seen->end;
 }
 
 // Files count from 1 in tables before go1.16, and slot 0 of cutab is the count.
@@ -328,20 +340,28 @@ void pcln_verify_func(struct pcln_verifier *v, const struct pcln_func *f) {
   const struct seen pcsp = check_stream(v, f, f->pcsp, &depths);
   const struct seen pcfile = check_stream(v, f, f->pcfile, &files);
   const struct seen pcln = check_stream(v, f, f->pcln, &lines);
-  check_cover(v, f, f->pcsp, &pcsp);
-  check_cover(v, f, f->pcfile, &pcfile);
-  check_cover(v, f, f->pcln, &pcln);
+  const uint32_t q = t->quantum;
+  const uint32_t size = (uint32_t)((f->end - f->entry + q - 1) / q * q);
+  uint32_t code = t->ours ? size : 0, position = 0;
+  check_end(v, f, f->pcsp, &pcsp, &code);
+  check_end(v, f, f->pcfile, &pcfile, &position);
+  check_end(v, f, f->pcln, &pcln, &position);
   struct seen inl = {.max = -1};
   uint32_t inl_stream = 0;
   for (uint32_t i = 0; i < f->n_pcdata && !pcln_verify_enough(v); i++) {
     const struct range range = pcdata_range(t, i);
     const uint32_t stream = pcln_pcdata_stream(t, f, i);
     const struct seen seen = check_stream(v, f, stream, &range);
+    check_end(v, f, stream, &seen,
+              i == pcln_pcdata_inltree(t) ? &position : &code);
     if (i == pcln_pcdata_inltree(t)) {
       inl = seen;
       inl_stream = stream;
     }
   }
+  if (code > size)
+    pcln_fault(v, "pcvalue-length", f, "pctab", f->pcsp,
+               "the streams go on behind their function");
   check_funcdata(v, f);
   if (t->ours)
     check_checkpoints(v, f);

@@ -102,11 +102,13 @@ static inline struct pcln_span rnd_stream(struct random_model *r, uint32_t size,
 }
 
 // Lines, files and inlined calls. The call of inline i stands at the virtual pc
-// size + i quanta, inside an earlier inline or the function itself.
+// size + i quanta, inside an earlier inline or the function itself; as many pcs
+// behind those each has one of its own.
 static inline void rnd_lines(struct random_model *r, struct pcln_func_def *f,
                              uint32_t n_runs, bool start_lines) {
   enum { MAX_INLINES = 40 };
-  int32_t lines[MAX_INLINES], files[MAX_INLINES], parents[MAX_INLINES];
+  int32_t lines[2 * MAX_INLINES], files[2 * MAX_INLINES];
+  int32_t parents[MAX_INLINES];
   struct pcln_module *m = &r->m;
   f->cu = rnd(r, (uint32_t)m->n_cus);
   const uint32_t n_files = m->cus[f->cu].n_files;
@@ -116,8 +118,8 @@ static inline void rnd_lines(struct random_model *r, struct pcln_func_def *f,
     f->n_inlines = n;
   }
   for (uint32_t i = 0; i < n; i++) {
-    lines[i] = (int32_t)rnd(r, 5000);
-    files[i] = (int32_t)rnd(r, n_files);
+    lines[i] = lines[n + i] = (int32_t)rnd(r, 5000);
+    files[i] = files[n + i] = (int32_t)rnd(r, n_files);
     parents[i] = (int32_t)rnd(r, i + 1) - 1;
     f->inlines[i] = (struct pcln_inline_def){
         .name = rnd_name(r, "inlined", 50),
@@ -125,8 +127,9 @@ static inline void rnd_lines(struct random_model *r, struct pcln_func_def *f,
         .start_line = start_lines ? (int32_t)rnd(r, 5000) : 0,
         .func_id = (uint8_t)rnd(r, 3)};
   }
-  f->pcln = rnd_stream(r, f->size, n_runs, 0, 5000, lines, n);
-  f->pcfile = rnd_stream(r, f->size, n_runs / 4 + 1, -1, n_files + 1, files, n);
+  f->pcln = rnd_stream(r, f->size, n_runs, 0, 5000, lines, 2 * n);
+  f->pcfile =
+      rnd_stream(r, f->size, n_runs / 4 + 1, -1, n_files + 1, files, 2 * n);
   if (!n)
     return;
   // Every inline has a pc, so that a reader can count them.

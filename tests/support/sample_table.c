@@ -27,11 +27,11 @@ static const struct make_run alpha_lines[] = {
     {0x08, 10}, {0x10, 102}, {0x18, 201}, {0x20, 103},
     {0x30, 14}, {0x34, 12},  {0, 0}};
 static const struct make_run alpha_inltree[] = {
-    {0x08, -1}, {0x10, 0}, {0x18, 1}, {0x20, 0}, {0, 0}};
+    {0x08, -1}, {0x10, 0}, {0x18, 1}, {0x20, 0}, {0x34, -1}, {0, 0}};
 static const struct make_run beta_pcsp[] = {{0x1fc0, 8}, {0, 0}};
 static const struct make_run beta_lines[] = {{0x1fc0, 50}, {0, 0}};
 static const struct make_run beta_unwind[] = {
-    {0x04, -1}, {0x10, 0}, {0x18, 1}, {0x20, 2}, {0, 0}};
+    {0x04, -1}, {0x10, 0}, {0x18, 1}, {0x20, 2}, {0x1fc0, -1}, {0, 0}};
 static const struct make_run delta_pcsp[] = {{0x7f0, 0}, {0, 0}};
 
 static const struct make_inline alpha_inlines[] = {

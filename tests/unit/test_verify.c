@@ -171,6 +171,8 @@ static const struct {
     {"findfunc-index", "", FINDFUNC, 0, 4, 1, 2},
     {"findfunc-index", "", FINDFUNC, 0, 20, 4, 3},
     {"findfunc-index", "", FINDFUNC, 0, 20, 4, 0xffffffff},
+    {"findfunc-index", "", FINDFUNC, 0, 20, 4, 0},
+    {"findfunc-index", "", FINDFUNC, 0, 5, 1, 0},
     {"record-bounds", "", FUNCTAB, 0, 8 * SAMPLE_BETA + 4, 4, 0x100000},
     {"record-bounds", "", FUNCTAB, 0, 8 * SAMPLE_BETA + 4, 4, 0},
     {"record-bounds", "", RECORD, SAMPLE_BETA, PCLN_GO_FUNC_NPCDATA, 4, 999},
@@ -185,6 +187,9 @@ static const struct {
     {"pcvalue-short", "alpha", PCSP, SAMPLE_ALPHA, 4, 1, 0},
     {"pcvalue-short", "alpha", PCFILE, SAMPLE_ALPHA, 1, 1, 0x2f},
     {"pcvalue-short", "delta", PCSP, SAMPLE_DELTA, 1, 1, 0x80},
+    {"pcvalue-length", "alpha", PCSP, SAMPLE_ALPHA, 1, 1, 0x05},
+    {"pcvalue-length", "alpha", PCFILE, SAMPLE_ALPHA, 1, 1, 0x35},
+    {"pcvalue-length", "beta", UNWIND_STREAM, SAMPLE_BETA, 1, 1, 0x05},
     {"pcsp-range", "alpha", PCSP, SAMPLE_ALPHA, 0, 1, 3},
     {"line-range", "alpha", LINES, SAMPLE_ALPHA, 0, 1, 3},
     {"file-number", "alpha", PCFILE, SAMPLE_ALPHA, 0, 1, 8},
@@ -319,6 +324,7 @@ static void verify_wants_inline_records_inside_the_area(void **state) {
   make_table(&s, &made);
   assert_fault("", "");
   make_patch(&made, made.pcdata[0][PCLN_PCDATA_INLTREE] + 4, 1, 6);
+  make_patch(&made, made.pcdata[0][PCLN_PCDATA_INLTREE] + 6, 1, 5); // and back
   assert_fault("inline-bounds", "alpha");
 }
 
