@@ -82,9 +82,11 @@ set_tests_properties(style/layering style/messages PROPERTIES LABELS style)
 # What people read, held by FileCheck.
 add_test(NAME text/output COMMAND ${PROJECT_SOURCE_DIR}/tests/text/text.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+add_test(NAME text/diff COMMAND ${PROJECT_SOURCE_DIR}/tests/text/diff.sh
+  ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 add_test(NAME text/cli COMMAND ${PROJECT_SOURCE_DIR}/tests/text/cli.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
-set_tests_properties(text/cli PROPERTIES LABELS text TIMEOUT 120)
+set_tests_properties(text/cli text/diff PROPERTIES LABELS text TIMEOUT 120)
 set_tests_properties(text/output PROPERTIES LABELS text TIMEOUT 120)
 
 add_test(NAME text/listing COMMAND ${PROJECT_SOURCE_DIR}/tests/text/listing.sh

@@ -38,7 +38,8 @@ static int by_name(const void *a, const void *b) {
 
 // Matched ones last, so that they are passed by.
 static int by_key(const void *a, const void *b) {
-  const struct dump_subject *x = a, *y = b;
+  const struct dump_subject *x = *(struct dump_subject *const *)a,
+                            *y = *(struct dump_subject *const *)b;
   if (x->matched != y->matched)
     return x->matched ? 1 : -1;
   if (x->key != y->key)
@@ -46,9 +47,10 @@ static int by_key(const void *a, const void *b) {
   return (x->idx > y->idx) - (x->idx < y->idx);
 }
 
-// Those of one name in one table.
+// Those of one name in one table. Pointers, because they are sorted again and
+// again while changes already refer to what they lead to.
 struct group {
-  struct dump_subject *list;
+  struct dump_subject **list;
   size_t n;
 };
 
@@ -90,7 +92,7 @@ enum step { BY_CONTENT, BY_FILE, BY_ORDER, N_STEPS };
 
 static void set_keys(struct group *g, enum step step) {
   for (size_t i = 0; i < g->n; i++) {
-    struct dump_subject *s = &g->list[i];
+    struct dump_subject *s = g->list[i];
     s->key = step == BY_CONTENT ? s->content
              : step == BY_FILE  ? s->file_hash
                                 : 0;
@@ -102,7 +104,7 @@ static void match_step(struct diff *diff, struct group g[2], enum step step) {
   set_keys(&g[0], step);
   set_keys(&g[1], step);
   for (size_t i = 0, k = 0; i < g[0].n && k < g[1].n;) {
-    struct dump_subject *a = &g[0].list[i], *b = &g[1].list[k];
+    struct dump_subject *a = g[0].list[i], *b = g[1].list[k];
     if (a->matched || b->matched)
       break;
     if (a->key == b->key)
@@ -114,7 +116,7 @@ static void match_step(struct diff *diff, struct group g[2], enum step step) {
 
 static void match_group(struct diff *diff, struct group g[2]) {
   if (g[0].n == 1 && g[1].n == 1) {
-    take_pair(diff, g[0].list, g[1].list);
+    take_pair(diff, g[0].list[0], g[1].list[0]);
     return;
   }
   for (unsigned step = BY_CONTENT; step < N_STEPS; step++)
@@ -128,19 +130,22 @@ static int compare_names(const struct dump_subject *a,
   return strcmp(a->name, b->name);
 }
 
-static void match_all(struct diff *diff) {
-  struct dump_side *a = &diff->sides[0], *b = &diff->sides[1];
-  qsort(a->list, a->n, sizeof *a->list, by_name);
-  qsort(b->list, b->n, sizeof *b->list, by_name);
+static void match_names(struct diff *diff, struct dump_subject **order[2]) {
+  const struct dump_side *a = &diff->sides[0], *b = &diff->sides[1];
   for (size_t i = 0, k = 0; i < a->n && k < b->n;) {
-    const int order = compare_names(&a->list[i], &b->list[k]);
-    const size_t n = order <= 0 ? group_len(a, i) : 0;
-    const size_t m = order >= 0 ? group_len(b, k) : 0;
-    if (order == 0)
-      match_group(diff, (struct group[2]){{a->list + i, n}, {b->list + k, m}});
+    const int which = compare_names(&a->list[i], &b->list[k]);
+    const size_t n = which <= 0 ? group_len(a, i) : 0;
+    const size_t m = which >= 0 ? group_len(b, k) : 0;
+    if (which == 0)
+      match_group(diff,
+                  (struct group[2]){{order[0] + i, n}, {order[1] + k, m}});
     i += n;
     k += m;
   }
+}
+
+static void add_unmatched(struct diff *diff) {
+  const struct dump_side *a = &diff->sides[0], *b = &diff->sides[1];
   for (size_t i = 0; i < a->n; i++)
     if (!a->list[i].matched) {
       diff->removed++;
@@ -151,6 +156,30 @@ static void match_all(struct diff *diff) {
       diff->added++;
       diff->changes[diff->n_changes++] = (struct change){NULL, &b->list[k]};
     }
+}
+
+// The list of a side in the order of names, and pointers to its elements.
+static struct dump_subject **sort_side(struct dump_side *side) {
+  struct dump_subject **order = calloc(side->n + 1, sizeof *order);
+  qsort(side->list, side->n, sizeof *side->list, by_name);
+  for (size_t i = 0; order && i < side->n; i++)
+    order[i] = &side->list[i];
+  return order;
+}
+
+static enum pcln_status match_all(struct diff *diff) {
+  struct dump_subject **order[2] = {sort_side(&diff->sides[0]),
+                                    sort_side(&diff->sides[1])};
+  diff->changes =
+      calloc(diff->sides[0].n + diff->sides[1].n + 1, sizeof *diff->changes);
+  const bool ok = order[0] && order[1] && diff->changes;
+  if (ok) {
+    match_names(diff, order);
+    add_unmatched(diff);
+  }
+  free(order[0]);
+  free(order[1]);
+  return ok ? PCLN_OK : PCLN_NO_MEMORY;
 }
 
 // --- Records of functions ---------------------------------------------------
@@ -330,13 +359,9 @@ static enum pcln_status compare(struct dump *d, struct diff *diff) {
   enum pcln_status status = dump_subjects(&diff->sides[0], &files, &packages);
   if (status == PCLN_OK)
     status = dump_subjects(&diff->sides[1], &files, &packages);
+  if (status == PCLN_OK)
+    status = match_all(diff);
   if (status == PCLN_OK) {
-    diff->changes =
-        calloc(diff->sides[0].n + diff->sides[1].n + 1, sizeof *diff->changes);
-    status = diff->changes ? PCLN_OK : PCLN_NO_MEMORY;
-  }
-  if (status == PCLN_OK) {
-    match_all(diff);
     function_records(d, diff);
     code_records(d, "package", &packages);
     code_records(d, "file", &files);
