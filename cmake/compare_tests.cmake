@@ -41,6 +41,14 @@ pclntab_compare_test(go_compat go_compat
   $<TARGET_FILE:pclntab-link> $<TARGET_FILE:pclntab-dump>
   $<TARGET_FILE:table_rows> ${PROJECT_BINARY_DIR}/compare/go_compat)
 
+# Frames, arguments and names of Go programs against compiler and runtime.
+add_executable(name_parts ${PROJECT_SOURCE_DIR}/tests/compare/name_parts.c)
+target_link_libraries(name_parts PRIVATE pclntab_warnings pclntab_headers
+  pclntab_lookup)
+pclntab_compare_test(go_maps go_maps
+  $<TARGET_FILE:pclntab-dump> $<TARGET_FILE:name_parts>
+  ${PROJECT_BINARY_DIR}/compare/go_maps ${PROJECT_BINARY_DIR}/compare/go)
+
 # pclntab-dump on Go programs of all formats, processors and versions.
 pclntab_compare_test(go_corpus go_corpus $<TARGET_FILE:pclntab-dump>
   ${PROJECT_BINARY_DIR}/compare/go_corpus)

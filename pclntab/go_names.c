@@ -226,6 +226,13 @@ static void set_function(const char *s, const char *end, const char *all_end,
     out->kind = suffix_kind(cut + (*cut == '.'), all_end);
 }
 
+// Whether the piece can be a method's name: a method has no type arguments of
+// its own. What else stands behind a function is of a function inlined into it.
+static bool is_method(const char *s, const char *end) {
+  enum pcln_name_kind kind;
+  return s < end && !is_open(*s) && end[-1] != ']' && !is_mark(s, end, &kind);
+}
+
 // The rest of a name behind its package.
 static void split_rest(const char *s, const char *end,
                        struct pcln_name_parts *out) {
@@ -238,8 +245,7 @@ static void split_rest(const char *s, const char *end,
   }
   if (is_initialiser(p.s, p.end)) {
     set_function(s, initialiser_end(p), end, out);
-  } else if (!next_piece(&method) || method.s == method.end ||
-             is_mark(method.s, method.end, &kind) ||
+  } else if (!next_piece(&method) || !is_method(method.s, method.end) ||
              find_attached(p.s, p.end, &kind) != p.end) {
     set_function(s, p.end, end, out);
   } else {

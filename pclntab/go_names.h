@@ -13,7 +13,8 @@
 //
 // One thing a name does not say. When a closure's maker was inlined, its name
 // has both: `main.outer.inner.func1`. That reads like method `inner` of type
-// `outer`, and is taken for it here as everywhere.
+// `outer`, and is taken for it here as everywhere, unless `inner` is itself a
+// method or has type arguments.
 #ifndef PCLNTAB_GO_NAMES_H
 #define PCLNTAB_GO_NAMES_H
 

@@ -6,11 +6,14 @@
 //
 //	gosym ELF SECTION TEXTADDR [MAXFUNCS]
 //	gosym -pc ELF SECTION TEXTADDR FILE LINE
+//	gosym -names ELF SECTION TEXTADDR
 //
 // SECTION holds the table; from the module header of this project's own, if
 // there is one, the pclntab behind it is found. TEXTADDR is hexadecimal. With
 // MAXFUNCS, only about that many functions, spread evenly, get their lines. The
-// second form prints a pc that has the line, and what is read there.
+// second form prints a pc that has the line, and what is read there. The third
+// prints the name of each function, its package, receiver and base name, with
+// tabs between them.
 package main
 
 import (
@@ -47,11 +50,21 @@ func printPC(t *gosym.Table, file, line string) {
 	fmt.Printf("%x %s %d\n", pc, file, n)
 }
 
+func printNames(t *gosym.Table) {
+	out := bufio.NewWriter(os.Stdout)
+	defer out.Flush()
+	for i := range t.Funcs {
+		s := t.Funcs[i].Sym
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", s.Name, s.PackageName(), s.ReceiverName(), s.BaseName())
+	}
+}
+
 func main() {
 	log.SetFlags(0)
 	args := os.Args[1:]
 	toPC := len(args) == 6 && args[0] == "-pc"
-	if toPC {
+	names := len(args) == 4 && args[0] == "-names"
+	if toPC || names {
 		args = args[1:]
 	}
 	if !toPC && (len(args) < 3 || len(args) > 4) {
@@ -84,6 +97,10 @@ func main() {
 	}
 	if toPC {
 		printPC(t, args[3], args[4])
+		return
+	}
+	if names {
+		printNames(t)
 		return
 	}
 	step := 1
