@@ -44,6 +44,7 @@ static void note_rule(struct pcdis_listing *l, uint32_t off,
     const enum pcln_status status =
         pcln_rule_at(l->table, &l->func, l->va, &l->rule, &l->rule_range);
     l->has_rule = status == PCLN_OK;
+    l->has_live = false; // words are placed by the frame
     if (status != PCLN_OK)
       l->rule_range.hi = UINT32_MAX;
     if (status != PCLN_OK && status != PCLN_NOT_FOUND)
@@ -60,9 +61,14 @@ static void note_live(struct pcdis_listing *l, struct pcdis_line *out) {
   out->safepoint = false;
   if (!l->has_maps || !out->is_insn || out->insn.flow != PCDIS_CALL)
     return;
-  const enum pcln_status status = pcln_stackmap_at(
-      l->table, &l->func, out->va + out->insn.len - 1, &out->live);
-  out->safepoint = status == PCLN_OK;
+  const uint64_t pc = out->va + out->insn.len - 1;
+  const uint32_t off = (uint32_t)(pc - l->func.entry);
+  enum pcln_status status = PCLN_OK;
+  // The same row, in the same frame, is in the same place.
+  if (!l->has_live || off < l->live.range.lo || off >= l->live.range.hi)
+    status = pcln_stackmap_at(l->table, &l->func, pc, &l->live);
+  l->has_live = out->safepoint = status == PCLN_OK;
+  out->live = l->live;
   if (status == PCLN_CORRUPT)
     l->status = status;
 }

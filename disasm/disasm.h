@@ -144,6 +144,8 @@ struct pcdis_listing {
   struct pcln_rule rule;
   struct pcln_run rule_range;
   bool has_rule;
+  struct pcln_stackmap live; // of the last call
+  bool has_live;             // and it may hold for the next
   enum pcln_status status;
 };
 PCLN_API void pcdis_listing_begin(struct pcdis_listing *l,

@@ -149,24 +149,52 @@ static void text_heading(struct dump *d, const struct pcln_func *f) {
   put_str(o, "\n");
 }
 
-// "  a.c:12", or "  a.c:3 in inner, inlined at a.c:12 in outer".
-static void text_position(struct dump *d, const struct pcdis_line *line) {
+// What a listing in text remembers from line to line.
+enum { MAX_CHAIN = 16 };
+struct text_state {
+  const struct pcln_func *func;
+  struct pcln_rule rule;
+  bool had_rule;
+  const uint8_t *padding; // the last line's bytes, if it was padding
+  size_t padding_len;
+  unsigned left_out; // lines with the same bytes behind it
+  // The chain of the inlined call `inl`: only its innermost position changes
+  // from line to line, and finding the others is what costs.
+  int32_t inl;
+  unsigned n_chain;
+  struct pcln_frame chain[MAX_CHAIN];
+};
+
+// What is deeper than MAX_CHAIN is cut off, in the text alone.
+static void find_chain(struct dump *d, const struct pcdis_line *line,
+                       struct text_state *s) {
   struct pcln_frame_iter it;
-  struct pcln_frame frame;
-  if (line->row.line < 0 && line->row.file < 0)
-    return;
+  s->n_chain = 0;
+  s->inl = line->row.inl;
   if (pcln_frames_begin(&d->file->table, line->va, &it) != PCLN_OK)
     return;
+  while (s->n_chain < MAX_CHAIN && pcln_frames_next(&it, &s->chain[s->n_chain]))
+    s->n_chain++;
+}
+
+// "  a.c:12", or "  a.c:3 in inner, inlined at a.c:12 in outer".
+static void text_position(struct dump *d, const struct pcdis_line *line,
+                          struct text_state *s) {
+  const struct pcln_row *row = &line->row;
+  if (row->line < 0 && row->file < 0)
+    return;
   put_str(d->out, "  ");
-  const bool inlined = line->row.inl >= 0;
-  for (bool first = true; pcln_frames_next(&it, &frame); first = false) {
-    if (!first)
+  put_position(d, pcln_file_name(&d->file->table, s->func, row->file),
+               row->line);
+  if (row->inl >= 0 && row->inl != s->inl)
+    find_chain(d, line, s);
+  for (unsigned i = 0; row->inl >= 0 && i < s->n_chain; i++) {
+    if (i > 0) {
       put_str(d->out, ", inlined at ");
-    put_position(d, frame.file, frame.line);
-    if (inlined) {
-      put_str(d->out, " in ");
-      dump_put_name(d->out, dump_name(d->names, frame.func));
+      put_position(d, s->chain[i].file, s->chain[i].line);
     }
+    put_str(d->out, " in ");
+    dump_put_name(d->out, dump_name(d->names, s->chain[i].func));
   }
   put_str(d->out, "\n");
 }
@@ -223,15 +251,20 @@ static size_t put_address(struct dump_out *o, uint64_t va) {
   return (used < 8 ? 10 - used : 2) + used;
 }
 
-// " <name+0x10>", and " # 0x4000" before it if the text does not show it.
+// Characters of dump_put_hex().
+static size_t put_hex(struct dump_out *o, uint64_t v) {
+  dump_put_hex(o, v, 1);
+  return 2 + (v ? (67 - (size_t)__builtin_clzll(v)) / 4 : 1);
+}
+
+// " <name+0x10>", and "  # 0x4000" before it if the text does not show it. The
+// number of characters.
 static size_t put_target(struct dump *d, const struct pcdis_line *line) {
   struct dump_out *o = d->out;
-  char buf[32];
   size_t used = 0;
   if (line->is_insn && !line->insn.target && line->insn.refers) {
-    used = (size_t)snprintf(buf, sizeof buf, "  # 0x%llx",
-                            (unsigned long long)line->insn.refers);
-    put_str(o, buf);
+    put_str(o, "  # ");
+    used += 4 + put_hex(o, line->insn.refers);
   }
   if (!line->name)
     return used;
@@ -240,9 +273,8 @@ static size_t put_target(struct dump *d, const struct pcdis_line *line) {
   dump_put_name(o, name);
   used += strlen(name) + 3;
   if (line->name_off) {
-    snprintf(buf, sizeof buf, "+0x%llx", (unsigned long long)line->name_off);
-    put_str(o, buf);
-    used += strlen(buf);
+    put_str(o, "+");
+    used += 1 + put_hex(o, line->name_off);
   }
   put_str(o, ">");
   return used;
@@ -255,15 +287,6 @@ static void text_live(struct dump *d, const struct pcdis_line *line) {
     put_str(d->out, " nothing");
   put_str(d->out, "\n");
 }
-
-// What a listing in text remembers from line to line.
-struct text_state {
-  struct pcln_rule rule;
-  bool had_rule;
-  const uint8_t *padding; // the last line's bytes, if it was padding
-  size_t padding_len;
-  unsigned left_out; // lines with the same bytes behind it
-};
 
 static bool repeats(const struct text_state *s, const struct pcdis_line *line) {
   return s->padding && line->is_insn && !line->new_position &&
@@ -292,7 +315,7 @@ static void text_line(struct dump *d, const struct pcdis_line *line,
   s->padding = line->is_insn && line->insn.padding ? line->bytes.ptr : NULL;
   s->padding_len = line->bytes.len;
   if (line->new_position)
-    text_position(d, line);
+    text_position(d, line, s);
   size_t at = put_address(o, line->va);
   if (!line->bytes.ptr) {
     put_str(o, "  no code is stored from here on\n");
@@ -422,7 +445,7 @@ static enum pcln_status one_function(struct dump *d, struct pcdis *decoder,
   const struct pcdis_code code = dump_code(d->file);
   struct pcdis_listing l;
   struct pcdis_line line;
-  struct text_state state = {.had_rule = false};
+  struct text_state state = {.func = f, .inl = -1};
   pcdis_listing_begin(&l, &d->file->table, &code, decoder, f, true);
   if (d->options->json)
     json_heading(d, f);
