@@ -2,7 +2,8 @@
 # One fuzz target for each entry point that takes untrusted bytes. Included by
 # tests.cmake.
 
-# pclntab_fuzz_test(<entry> SOURCES <files of pclntab/...> [LIBS <names...>])
+# pclntab_fuzz_test(<entry> SOURCES <files of pclntab/...> [LIBS <names...>]
+#   [SEEDS <entry>])
 # builds tests/fuzz/fuzz_<entry>.c and the sources with clang's fuzzer and
 # sanitizers, and runs it for a few seconds from tests/fuzz/corpus/<entry>: a
 # number of inputs and not a time, so that every machine tries the same ones.
@@ -15,7 +16,7 @@ function(pclntab_fuzz_test entry)
   if(PCLNTAB_SANITIZE)
     return()
   endif()
-  cmake_parse_arguments(FUZZ "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(FUZZ "" "SEEDS" "SOURCES;LIBS" ${ARGN})
   list(TRANSFORM FUZZ_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)
   list(TRANSFORM FUZZ_LIBS PREPEND -l)
   set(fuzzer ${CMAKE_CURRENT_BINARY_DIR}/fuzz/run_${entry})
@@ -31,7 +32,10 @@ function(pclntab_fuzz_test entry)
     COMMENT "Building fuzz_${entry}" VERBATIM)
   add_custom_target(fuzzer_${entry} DEPENDS ${fuzzer})
   add_dependencies(fuzzers fuzzer_${entry})
-  set(seeds ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${entry})
+  if(NOT FUZZ_SEEDS) # another target's may do
+    set(FUZZ_SEEDS ${entry})
+  endif()
+  set(seeds ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${FUZZ_SEEDS})
   if(NOT EXISTS ${seeds})
     set(seeds "")
   endif()
@@ -49,6 +53,13 @@ endfunction()
 pclntab_fuzz_test(table SOURCES pclntab/crc32c.c pclntab/frameinfo.c
   pclntab/go_funcdata.c
   pclntab/lookup.c pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c pclntab/verify.c pclntab/verify_func.c)
+pclntab_fuzz_test(reader SEEDS table SOURCES pclntab/frameinfo.c
+  pclntab/go_funcdata.c pclntab/image_source.c pclntab/lookup.c
+  pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c
+  pclntab/reader.c)
+pclntab_fuzz_test(scan SEEDS table SOURCES pclntab/frameinfo.c
+  pclntab/go_funcdata.c pclntab/lookup.c pclntab/lookup_open.c
+  pclntab/pcvalue.c pclntab/pcvalue_rows.c pclntab/scan.c pclntab/scan_judge.c)
 pclntab_fuzz_test(cfi SOURCES pclntab/cfi.c pclntab/cfi_entry.c
   pclntab/cfi_expr.c pclntab/cfi_rule.c)
 pclntab_fuzz_test(functions SOURCES pclntab/src_fdes.c pclntab/src_functions.c

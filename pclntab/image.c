@@ -11,21 +11,6 @@
 #include "elf_header.h"
 #include "image_formats.h"
 
-size_t pcln_source_read(const struct pcln_source *source, uint64_t off,
-                        void *buf, size_t len) {
-  if (off >= source->len)
-    return 0;
-  if (len > source->len - off)
-    len = (size_t)(source->len - off);
-  if (!source->bytes) {
-    const size_t got =
-        source->read ? source->read(source->ctx, off, buf, len) : 0;
-    return got < len ? got : len;
-  }
-  memcpy(buf, source->bytes + off, len);
-  return len;
-}
-
 const char *pcln_format_name(enum pcln_format format) {
   static const char *const names[] = {[PCLN_FORMAT_NONE] = "none",
                                       [PCLN_FORMAT_ELF] = "ELF",

@@ -39,11 +39,15 @@ static inline bool varint(const uint8_t **pos, const uint8_t *end,
 
 enum step { STEP_RUN, STEP_END, STEP_BAD };
 
+// Go's assembler writes a few runs without a pc in a row; more are malformed.
+// So a step looks at a bounded number of bytes.
+enum { MAX_EMPTY_RUNS = 16, MAX_STEP = (MAX_EMPTY_RUNS + 1) * 10 };
+
 // Decodes one pair: *next_pc is where its run ends; d->value its value. d->pc
 // is left for the caller to move.
 static __attribute__((noinline)) enum step step(struct decoder *d,
                                                 uint32_t *next_pc) {
-  for (;;) {
+  for (unsigned n = 0; n <= MAX_EMPTY_RUNS; n++) {
     uint32_t value, delta;
     if (!varint(&d->pos, d->end, &value))
       return STEP_BAD;
@@ -59,6 +63,7 @@ static __attribute__((noinline)) enum step step(struct decoder *d,
     *next_pc = d->pc + delta;
     return STEP_RUN;
   }
+  return STEP_BAD;
 }
 
 // The number in the up to three bytes of a varint; the rest of `w` is zero.
@@ -76,15 +81,16 @@ static inline bool step_wide(struct decoder *d, uint32_t *next_pc) {
   // The top bits of last bytes; the lowest two are those of the pair.
   const uint64_t lasts = ~w & UINT64_C(0x0000808080808080);
   const uint64_t rest = lasts & (lasts - 1);
-  if (rest == 0 || (w & 0xff) == 0)
+  if (rest == 0)
     return false;
   const unsigned n = (unsigned)__builtin_ctzll(lasts) + 1; // bits
   const unsigned m = (unsigned)__builtin_ctzll(rest) + 1;
-  const uint64_t value = w & (((uint64_t)1 << n) - 1);
+  const uint32_t value = gather(w & (((uint64_t)1 << n) - 1));
   const uint32_t delta = gather((w & (((uint64_t)1 << m) - 1)) >> n);
-  if (n > 24 || m - n > 24 || delta == 0 || delta > UINT32_MAX - d->pc)
+  if (n > 24 || m - n > 24 || value == 0 || delta == 0 ||
+      delta > UINT32_MAX - d->pc)
     return false;
-  d->value = add_wrapping(d->value, (uint32_t)pcln_unzigzag(gather(value)));
+  d->value = add_wrapping(d->value, (uint32_t)pcln_unzigzag(value));
   *next_pc = d->pc + delta;
   d->pos += m / 8;
   return true;

@@ -328,7 +328,6 @@ static enum pcln_status put_bad_varint(struct pull *p) {
 // malformed stays so: whoever decodes it is told.
 static enum pcln_status copy_stream(struct pull *p, uint32_t off,
                                     uint32_t *at) {
-  enum { LONGEST_PAIR = 10 };
   struct decoder d = {.value = -1, .first = true, .strict = p->t->ours};
   size_t pos = p->used; // of the next pair
   *at = off ? (uint32_t)p->used : 0;
@@ -353,7 +352,7 @@ static enum pcln_status copy_stream(struct pull *p, uint32_t off,
       const enum step s = step(&d, &next);
       if (s == STEP_END)
         p->used = (size_t)(d.pos - p->buf);
-      if (s == STEP_END || (s == STEP_BAD && p->used - pos >= LONGEST_PAIR))
+      if (s == STEP_END || (s == STEP_BAD && p->used - pos >= MAX_STEP))
         return PCLN_OK;
       if (s == STEP_BAD && got == 0)
         return put_bad_varint(p);

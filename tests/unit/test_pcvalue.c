@@ -120,6 +120,22 @@ static void pcvalue_steps_over_runs_without_a_pc(void **state) {
   assert_int_equal(run.value, 3);
 }
 
+// A zero that is written with more bytes than it needs ends a stream as well,
+// for those who walk it and for those who look something up in it.
+static void pcvalue_ends_at_a_long_zero(void **state) {
+  (void)state;
+  static const uint8_t bytes[] = {0, 2, 4, 0x80, 0, 2, 2, 2, 2, 2, 2, 0};
+  const struct pcln_table t = stream_table(bytes, sizeof bytes);
+  struct pcln_run run;
+  struct pcln_run_iter it;
+  pcln_runs_begin(&t, 1, &it);
+  assert_true(pcln_runs_next(&it, &run));
+  assert_false(pcln_runs_next(&it, &run));
+  assert_int_equal(it.status, PCLN_OK);
+  assert_int_equal(pcln_stream_find(&t, &at_1000, 1, 0x1005, &run),
+                   PCLN_NOT_FOUND);
+}
+
 // A plain decoder for the fast one to agree with: random runs of all sizes.
 static void pcvalue_finds_every_pc_of_random_streams(void **state) {
   (void)state;
@@ -249,6 +265,7 @@ int main(void) {
       cmocka_unit_test(pcvalue_takes_a_first_value_of_minus_one),
       cmocka_unit_test(pcvalue_rejects_malformed_streams),
       cmocka_unit_test(pcvalue_steps_over_runs_without_a_pc),
+      cmocka_unit_test(pcvalue_ends_at_a_long_zero),
       cmocka_unit_test(pcvalue_finds_every_pc_of_random_streams),
       cmocka_unit_test(stream_find_is_right_in_long_streams),
       cmocka_unit_test(stream_find_starts_at_checkpoints),
