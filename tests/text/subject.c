@@ -63,9 +63,9 @@ int main(void) {
 }
 
 // DISASM: {{^}}outer [[LO:0x[0-9a-f]+]]..0x{{[0-9a-f]+$}}
-// DISASM-NEXT: {{^ [^ ]*}}subject.c:[[@LINE-51]] in inner, inlined at {{[^ ]*}}subject.c:[[@LINE-25]] in outer{{$}}
+// DISASM-NEXT: {{^ [^ ]*}}subject.c:[[@LINE-53]] in inner, inlined at {{[^ ]*}}subject.c:[[@LINE-27]] in outer{{$}}
 // DISASM-NEXT: {{^ *[0-9a-f]+}} c70701000000 movl $1, (%rdi) ; cfa=sp+8 fp=same ra=[cfa-8]{{$}}
-// DISASM: {{^ [^ ]*}}subject.c:[[@LINE-24]]{{$}}
+// DISASM: {{^ [^ ]*}}subject.c:[[@LINE-26]]{{$}}
 // DISASM: (%rip), %eax # 0x{{[0-9a-f]+$}}
 // DISASM: c3 retq{{$}}
 // DISASM-NOT: {{.}}
