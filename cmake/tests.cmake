@@ -56,6 +56,9 @@ target_compile_definitions(test_dwarf PRIVATE
 pclntab_unit_test(dump pclntab_dump_objects pclntab_check_objects
                   pclntab_disasm_objects pclntab_model pclntab_sources pclntab_lookup)
 
+pclntab_unit_test(html test_tables pclntab_dump_objects pclntab_check_objects
+                  pclntab_disasm_objects pclntab_model pclntab_sources pclntab_lookup)
+
 pclntab_unit_test(check pclntab_check_objects pclntab_sources pclntab_model
                   pclntab_lookup)
 # Its own code is the subject.

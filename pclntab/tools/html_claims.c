@@ -106,8 +106,10 @@ void html_claim_shared(struct html *h) {
     const char *file = file_at(t, i);
     if (!file)
       continue;
-    const struct html_claim by = {.owner = HTML_OWNER_FILE,
-                                  .id = html_string(&h->files, file)};
+    const struct html_claim by = {
+        .owner = HTML_OWNER_FILE,
+        .id = html_string(
+            &h->files, h->d->options->basenames ? dump_basename(file) : file)};
     claim(h, &by, t->cutab.ptr + 4 * i, 4);
     claim_text(h, &by, file);
   }

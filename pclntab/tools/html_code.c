@@ -15,7 +15,16 @@
 
 enum { ROWS = 64 }; // decoded at once
 
-// The number of the file, asked for again only when the table's changes.
+// The number of a file, under the name that is to be shown.
+static uint32_t shown_file(struct html *h, const struct pcln_func *f,
+                           int32_t file) {
+  const char *name = pcln_file_name(&h->d->file->table, f, file);
+  if (name && h->d->options->basenames)
+    name = dump_basename(name);
+  return html_string(&h->files, name);
+}
+
+// The same, asked for again only when the table's number changes.
 struct file_memo {
   int32_t file;
   uint32_t id;
@@ -25,8 +34,7 @@ static uint32_t file_id(struct html *h, const struct pcln_func *f,
                         struct file_memo *memo, int32_t file) {
   if (file != memo->file) {
     memo->file = file;
-    memo->id =
-        html_string(&h->files, pcln_file_name(&h->d->file->table, f, file));
+    memo->id = shown_file(h, f, file);
   }
   return memo->id;
 }
@@ -112,7 +120,7 @@ static bool put_call(struct html *h, const struct pcln_func *f, uint32_t idx) {
   html_num(&h->details, 1);
   html_num(&h->details, html_string(&h->names, dump_name(h->d->names, name)));
   html_num(&h->details, (uint64_t)((int64_t)at[2] + 1));
-  html_num(&h->details, html_string(&h->files, pcln_file_name(t, f, at[0])));
+  html_num(&h->details, shown_file(h, f, at[0]));
   html_signed(&h->details, at[1]);
   html_signed(&h->details, call.start_line);
   html_num(&h->details, call.parent_pc);

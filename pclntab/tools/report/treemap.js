@@ -56,13 +56,8 @@ class ByteTree {
     return sum;
   }
 
-  // Titles of components: "PCDATA 2, InlTreeIndex" where the table says so.
   titleOf(component) {
-    const [part, sub] = component.split(".");
-    const [, kind, index] = /^(pcdata|funcdata)?(\d+)$/.exec(sub || "") || [];
-    if (index === undefined) return COMPONENTS[component] || sub || component;
-    const of = kind || part;
-    return `${of.toUpperCase()} ${index}, ${this.report.numberName(of, Number(index))}`;
+    return COMPONENTS[component] || component.split(".")[1] || component;
   }
 
   // For a run, the child that it belongs to: [key, name, title, next split].
