@@ -69,3 +69,7 @@ add_test(NAME compare/insn
     ${PROJECT_BINARY_DIR} ${PROJECT_BINARY_DIR}/compare/insn)
 set_tests_properties(compare/insn-cases compare/insn PROPERTIES LABELS compare
   TIMEOUT 200)
+
+# Machine code against tables, with faults planted in those of real programs.
+pclntab_compare_program(code_faults)
+target_link_libraries(code_faults PRIVATE pclntab_disasm_objects)

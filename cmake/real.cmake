@@ -25,6 +25,8 @@ pclntab_real_test(symbolizer
 # The HTML report, in a browser.
 pclntab_real_test(html-report
   ${PROJECT_SOURCE_DIR}/tests/html/report.sh ${PROJECT_BINARY_DIR})
+pclntab_real_test(code ${PROJECT_SOURCE_DIR}/tests/compare/code_real.sh
+  $<TARGET_FILE:code_faults> ${PROJECT_BINARY_DIR})
 
 # The demo, on each linker: the traceback names the bug, the library and main.
 foreach(linker gold bfd lld)

@@ -140,33 +140,23 @@ static void say_saved(struct pcdis_checker *c, const struct pcdis_step *s,
                 place_name(said, kind, off), real);
 }
 
-// Bytes of the step at `off` if more than the function's are taken; 0: none.
-static uint32_t len_beyond(struct pcdis_checker *c, uint32_t off) {
-  const struct pcln_span code = c->code->at(c->code->ctx, c->func.entry + off);
-  struct pcdis_insn insn;
-  return code.ptr && pcdis_decode(c->decoder, code.ptr, code.len,
-                                  c->func.entry + off, false, &insn) == PCLN_OK
-             ? insn.len
-             : 0;
-}
-
-static void say_data(struct pcdis_checker *c, const struct pcdis_step *s) {
-  struct pcln_func next;
-  if (len_beyond(c, s->off) <= c->body.size - s->off)
-    pcdis_say_record(c, "code-bytes", s->off,
-                     "the code runs into bytes that are no instruction");
-  else if (pcln_func_at(c->t, c->func.idx + 1, &next) == PCLN_OK && !next.hole)
-    c->torn = c->func.end;
-  else
-    pcdis_say_record(c, "code-end", s->off,
-                     "the function ends inside an instruction");
-}
-
 // Whether only call frame information told of the function, so that it has the
 // name of its place. It begins and ends where that says something, not where
 // the code does.
 static bool is_unnamed(const struct pcln_func *f) {
   return strstr(f->name, "+0x");
+}
+
+static void say_data(struct pcdis_checker *c, const struct pcdis_step *s) {
+  struct pcln_func next;
+  if (!c->body.cut || s != &c->body.steps[c->body.n - 1])
+    pcdis_say_record(c, "code-bytes", s->off,
+                     "the code runs into bytes that are no instruction");
+  else if (pcln_func_at(c->t, c->func.idx + 1, &next) == PCLN_OK && !next.hole)
+    c->torn = c->func.end;
+  else if (!is_unnamed(&c->func))
+    pcdis_say_record(c, "code-end", s->off,
+                     "the function ends inside an instruction");
 }
 
 // What follows the function and is no function, is it code? Padding is what a
@@ -354,15 +344,15 @@ static enum pcln_status follow_frame(struct pcdis_checker *c) {
 
 static enum pcln_status check_func(struct pcdis_checker *c) {
   const struct pcln_func *f = &c->func;
-  struct pcln_span code = c->code->at(c->code->ctx, f->entry);
+  const struct pcln_span code = c->code->at(c->code->ctx, f->entry);
   if (!code.ptr || code.len < f->end - f->entry ||
       f->end - f->entry > UINT32_MAX) {
     pcdis_say_record(c, "code-missing", 0,
                      "the file has no bytes for the function");
     return PCLN_OK;
   }
-  code.len = f->end - f->entry;
-  if (code.len < c->t->quantum) // a mark, such as go:textfipsend
+  const uint32_t size = (uint32_t)(f->end - f->entry);
+  if (size < c->t->quantum) // a mark, such as go:textfipsend
     return PCLN_OK;
   c->stats->funcs++;
   if (c->torn == f->entry && !is_unnamed(f)) {
@@ -374,8 +364,9 @@ static enum pcln_status check_func(struct pcdis_checker *c) {
     return PCLN_OK;
   }
   c->unwind = c->t->ours ? pcln_pcdata_stream(c->t, f, PCLN_PCDATA_UNWIND) : 0;
+  c->body.quantum = c->t->quantum;
   enum pcln_status status =
-      pcdis_read_body(c->decoder, &c->body, code, f->entry, c->t->quantum);
+      pcdis_read_body(c->decoder, &c->body, code, size, f->entry);
   if (status == PCLN_OK)
     status = set_claims(c);
   if (status == PCLN_OK)

@@ -45,6 +45,7 @@ static enum pcln_status reserve_bytes(struct pcdis_body *b, uint32_t size) {
   memset(b->at, 0, size * sizeof *b->at);
   b->size = size;
   b->n = 0;
+  b->cut = false;
   return PCLN_OK;
 }
 
@@ -76,9 +77,8 @@ static struct pcdis_step step_of(const struct pcdis_insn *i, uint32_t off) {
 struct reading {
   struct pcdis *decoder;
   struct pcdis_body *body;
-  const uint8_t *code;
+  struct pcln_span code; // may go on behind the function
   uint64_t va;
-  uint32_t quantum; // bytes to go on after what is no instruction
 };
 
 // The instruction at `off`; false: there is none, or it runs past the end.
@@ -86,12 +86,21 @@ static bool decode(const struct reading *r, uint32_t off,
                    struct pcdis_step *out) {
   struct pcdis_insn i;
   const uint32_t left = r->body->size - off;
-  if (pcdis_decode(r->decoder, r->code + off, left, r->va + off, false, &i) !=
-          PCLN_OK ||
+  if (pcdis_decode(r->decoder, r->code.ptr + off, left, r->va + off, false,
+                   &i) != PCLN_OK ||
       i.len > left)
     return false;
   *out = step_of(&i, off);
   return true;
+}
+
+// Bytes that are no instruction.
+static struct pcdis_step data_at(uint32_t off, uint32_t len) {
+  return (struct pcdis_step){.off = off,
+                             .jumps = PCDIS_NO_STEP,
+                             .len = (uint16_t)len,
+                             .flow = PCDIS_STOP,
+                             .data = true};
 }
 
 static enum pcln_status append(struct pcdis_body *b,
@@ -133,11 +142,27 @@ static bool find_targets(const struct reading *r) {
 
 // --- In one pass ------------------------------------------------------------
 
+// Whether the instruction at `off` runs past the function's end; *out is what
+// the function has of it.
+static bool cut_off(const struct reading *r, uint32_t off,
+                    struct pcdis_step *out) {
+  struct pcdis_insn i;
+  const uint32_t left = r->body->size - off;
+  if (pcdis_decode(r->decoder, r->code.ptr + off, r->code.len - off,
+                   r->va + off, false, &i) != PCLN_OK ||
+      i.len <= left)
+    return false;
+  *out = data_at(off, left);
+  r->body->cut = true;
+  return true;
+}
+
 // PCLN_NOT_FOUND: there is data among the code.
+
 static enum pcln_status read_plain(const struct reading *r) {
   struct pcdis_step s;
   for (uint32_t off = 0; off < r->body->size; off += s.len) {
-    if (!decode(r, off, &s))
+    if (!decode(r, off, &s) && !cut_off(r, off, &s))
       return PCLN_NOT_FOUND;
     const enum pcln_status status = append(r->body, &s);
     if (status != PCLN_OK)
@@ -201,27 +226,20 @@ static enum pcln_status mark_sure(const struct reading *r) {
   return PCLN_OK;
 }
 
-static enum pcln_status append_data(struct pcdis_body *b, uint32_t off,
-                                    uint32_t len) {
-  const struct pcdis_step s = {.off = off,
-                               .jumps = PCDIS_NO_STEP,
-                               .len = (uint16_t)len,
-                               .flow = PCDIS_STOP,
-                               .data = true};
-  return append(b, &s);
-}
-
 // What no jump leads to, from `off` to the sure instruction at `end`.
 static enum pcln_status append_gap(const struct reading *r, uint32_t off,
                                    uint32_t end) {
+  struct pcdis_body *b = r->body;
   struct pcdis_step s;
   enum pcln_status status = PCLN_OK;
   while (off < end && status == PCLN_OK) {
     const bool sound = decode(r, off, &s) && s.len <= end - off;
     s.loose = true;
     const uint32_t left = end - off;
-    const uint32_t step = left < r->quantum ? left : r->quantum;
-    status = sound ? append(r->body, &s) : append_data(r->body, off, step);
+    const uint32_t step = left < b->quantum ? left : b->quantum;
+    if (!sound)
+      s = data_at(off, step);
+    status = append(b, &s);
     off += sound ? s.len : step;
   }
   return status;
@@ -231,6 +249,7 @@ static enum pcln_status read_by_jumps(const struct reading *r) {
   struct pcdis_body *b = r->body;
   memset(b->at, 0, b->size * sizeof *b->at);
   b->n = 0;
+  b->cut = false;
   enum pcln_status status = mark_sure(r);
   for (uint32_t off = 0; off < b->size && status == PCLN_OK;) {
     const uint32_t what = b->at[off];
@@ -252,14 +271,11 @@ static enum pcln_status read_by_jumps(const struct reading *r) {
 }
 
 enum pcln_status pcdis_read_body(struct pcdis *decoder, struct pcdis_body *body,
-                                 struct pcln_span code, uint64_t va,
-                                 uint32_t quantum) {
-  const struct reading r = {.decoder = decoder,
-                            .body = body,
-                            .code = code.ptr,
-                            .va = va,
-                            .quantum = quantum};
-  enum pcln_status status = reserve_bytes(body, (uint32_t)code.len);
+                                 struct pcln_span code, uint32_t size,
+                                 uint64_t va) {
+  const struct reading r = {
+      .decoder = decoder, .body = body, .code = code, .va = va};
+  enum pcln_status status = reserve_bytes(body, size);
   if (status == PCLN_OK)
     status = read_plain(&r);
   return status == PCLN_NOT_FOUND ? read_by_jumps(&r) : status;

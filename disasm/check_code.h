@@ -6,14 +6,15 @@
 
 #include "check_flow.h"
 
-// Reads the function whose bytes are `code`, at address `va`, into *body, which
-// starts zeroed and keeps its memory from function to function. Bytes that are
-// no instruction become steps of their own, `quantum` bytes each. Claims have
+// Reads the function of `size` bytes that `code`, at address `va`, begins with
+// into *body, which starts zeroed and keeps its memory from function to
+// function. Bytes that are no instruction become steps of their own, a quantum
+// each. Claims have
 // room but are not set. PCLN_NO_MEMORY.
 PCLN_MUST_CHECK enum pcln_status pcdis_read_body(struct pcdis *decoder,
                                                  struct pcdis_body *body,
                                                  struct pcln_span code,
-                                                 uint64_t va, uint32_t quantum);
+                                                 uint32_t size, uint64_t va);
 void pcdis_body_free(struct pcdis_body *b);
 
 // The step that covers the byte at `off`, which is below body->size; null: none

@@ -358,7 +358,10 @@ static void arrive(struct run *r, uint32_t i, struct pcdis_frame f) {
   i = pass_padding(r, i, &f, &agrees);
   struct pcdis_node *node = &r->nodes[i];
   if (!agrees) {
-    if (is_code(&r->in->steps[i]))
+    // A trap that is run into counts; one behind a call is there in case.
+    const struct pcdis_step *s = &r->in->steps[i];
+    if (is_code(s) ||
+        (s->flow == PCDIS_STOP && !s->data && f.call == PCDIS_NO_STEP))
       refuse(r, i, &f);
     return;
   }
@@ -543,19 +546,14 @@ static void accept(struct run *r, uint32_t i) {
   enqueue(r, i);
 }
 
-static void say_fault(struct run *r, uint32_t i) {
-  struct pcdis_node *node = &r->nodes[i];
+// The fault that step `i` was refused for, and whether its row's was reported.
+static int fault_of(const struct run *r, uint32_t i, bool **said) {
   const struct pcdis_claim *claim = &r->in->claims[i];
-  struct pcdis_frame f = node->frame;
+  struct pcdis_frame f = r->nodes[i].frame;
   const int fault = check_claim(r->in, &claim->rule, &f);
-  bool *said = fault == PCDIS_FAULT_CFA
-                   ? &r->nodes[claim->cfa_row].cfa_said
-                   : &r->nodes[claim->saved_row].saved_said;
-  if (!*said) {
-    *said = true;
-    r->in->fault(r->in->ctx, (enum pcdis_fault)fault, i, &node->frame);
-  }
-  accept(r, i);
+  *said = fault == PCDIS_FAULT_CFA ? &r->nodes[claim->cfa_row].cfa_said
+                                   : &r->nodes[claim->saved_row].saved_said;
+  return fault;
 }
 
 // Go's assembler for AArch64 makes two instructions of an addition to SP whose
@@ -570,14 +568,18 @@ static bool is_split(const struct run *r, uint32_t i) {
 
 static void settle(struct run *r, uint32_t i) {
   const struct pcdis_frame *f = &r->nodes[i].frame;
+  bool *said;
   if (r->nodes[i].standing != REFUSED)
     return;
-  if (f->call != PCDIS_NO_STEP && !r->in->returns(r->in->ctx, f->call)) {
+  const int fault = fault_of(r, i, &said);
+  if (*said) {
+    accept(r, i);
+  } else if (f->call != PCDIS_NO_STEP && !r->in->returns(r->in->ctx, f->call)) {
     r->stats->excused[PCDIS_EXCUSE_NORETURN]++;
     begin_at(r, i, PCDIS_EXCUSE_SEEDED);
   } else if (r->in->moves_stack) {
     begin_at(r, i, PCDIS_EXCUSE_SP_WRITE);
-  } else if (f->disputed && !r->nodes[r->in->claims[i].cfa_row].cfa_said) {
+  } else if (f->disputed) {
     // This row and the one that was said cannot both be right, by the code
     // between them. Which is wrong is not known, so it was said of the first.
     begin_at(r, i, (enum pcdis_excuse)f->excuse);
@@ -585,7 +587,9 @@ static void settle(struct run *r, uint32_t i) {
     r->stats->excused[PCDIS_EXCUSE_SPLIT]++;
     accept(r, i);
   } else {
-    say_fault(r, i);
+    *said = true;
+    r->in->fault(r->in->ctx, (enum pcdis_fault)fault, i, f);
+    accept(r, i);
   }
 }
 

@@ -40,6 +40,8 @@ struct pcdis_body {
   size_t n, cap;
   uint32_t *at; // number + 1 of the step that begins at each byte; 0: none
   uint32_t size, cap_size; // bytes
+  uint8_t quantum;         // bytes, set by the caller
+  bool cut; // the last step is data: an instruction that runs past the end
 };
 
 // --- The frame, followed through the code (check_flow.c) --------------------
