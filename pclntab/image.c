@@ -173,7 +173,7 @@ size_t pcln_image_symbols(const struct pcln_image *img,
   struct pcln_image_symbol s;
   for (unsigned table = 0; table < 2; table++)
     for (uint64_t i = 0; found < n && ops_of(img)->symbol(img, table, i, &s);
-         i++) {
+         i += s.skip + 1u) {
       if (!s.defined)
         continue;
       const size_t at = name_index(img, &s, names, n);
