@@ -184,6 +184,11 @@ enum pcln_status pcln_funcdata(const struct pcln_table *t,
   uint64_t off;
   const enum pcln_status status =
       pcln_funcdata_off(t, t->functab.ptr + at, t->funcdata.len, &off);
+  if (status == PCLN_CORRUPT && t->layout < PCLN_GO_118 && t->at) {
+    // Not in the area, but perhaps elsewhere in the program.
+    *out = t->at(t->at_ctx, pcln_load_ptr(t, t->functab.ptr + at));
+    return out->ptr ? PCLN_OK : PCLN_CORRUPT;
+  }
   if (status != PCLN_OK)
     return status;
   *out = (struct pcln_span){.ptr = t->funcdata.ptr + off,

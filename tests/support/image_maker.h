@@ -16,7 +16,7 @@ enum {
   IMAGE_TEXT_VA = 0x401000, // SAMPLE_TEXT
   IMAGE_RO_VA = 0x300000,   // the file's first byte
   IMAGE_TABLE_OFF = 0x1000, // of the file
-  IMAGE_RW_VA = 0x700000,   // of what is at `rw_off`
+  IMAGE_RW_VA = 0x500000,   // of what is at `rw_off`: MAKE_FUNCDATA_VA
   IMAGE_MODULE_OFF = 0x40,  // from rw_off on
   IMAGE_BUILD_OFF = 0x400,
   IMAGE_WORD_OFF = 0x800, // a word that is the table's address, and no more
