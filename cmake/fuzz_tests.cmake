@@ -78,5 +78,6 @@ pclntab_fuzz_test(image SOURCES pclntab/buildinfo.c pclntab/go_names.c
   pclntab/image.c pclntab/image_elf.c pclntab/image_macho.c pclntab/image_pe.c
   pclntab/image_xcoff.c pclntab/locate.c pclntab/locate_module.c
   pclntab/lookup.c pclntab/lookup_open.c pclntab/pcvalue.c pclntab/crc32c.c
+  pclntab/image_source.c
   pclntab/status.c tests/support/image_maker.c tests/support/sample_table.c
   tests/support/table_maker.c)
