@@ -61,6 +61,9 @@ add_executable(insn_step ${PROJECT_SOURCE_DIR}/tests/compare/insn_step.c)
 target_compile_definitions(insn_step PRIVATE _GNU_SOURCE)
 target_link_libraries(insn_step PRIVATE pclntab_warnings pclntab_disasm_objects
   pclntab_lookup)
+add_executable(insn_qemu ${PROJECT_SOURCE_DIR}/tests/compare/insn_qemu.c)
+target_link_libraries(insn_qemu PRIVATE pclntab_warnings
+  pclntab_disasm_objects pclntab_sources pclntab_model pclntab_lookup)
 add_test(NAME compare/insn-cases
   COMMAND ${PROJECT_SOURCE_DIR}/tests/compare/insn_cases.sh
     ${PROJECT_SOURCE_DIR})

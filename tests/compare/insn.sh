@@ -50,6 +50,23 @@ step 60000 "$(command -v bash)" -c 'for i in 1 2 3; do [[ $i =~ 2 ]]; done'
 step 60000 "$(command -v gdb)" --version
 step 100000 "$work/amd64"
 
+# The same for AArch64, by the processor that QEMU is: Go's code, and C's with
+# every kind of frame.
+emulate() { # emulate STEPS NAME FILE
+  printf '%s: ' "$2"
+  { GODEBUG=asyncpreemptoff=1 timeout 60 qemu-aarch64 -singlestep \
+    -d cpu,nochain -D /dev/stderr "$3" 2>&1 >/dev/null || true; } |
+    "$build/insn_qemu" "$3" "$1"
+}
+emulate 60000 "Go under QEMU" "$work/arm64"
+for flags in -O0 "-O2 -fno-omit-frame-pointer" \
+  "-O2 -fomit-frame-pointer -mbranch-protection=standard"; do
+  clang-19 --target=aarch64-linux-gnu $flags -ffreestanding -fno-builtin \
+    -nostdlib -static -fuse-ld=lld -B/usr/lib/llvm-19/bin \
+    "$source/tests/programs/aarch64_frames.c" -o "$work/frames"
+  emulate 60000 "C under QEMU, $flags" "$work/frames"
+done
+
 # Random bytes behind the beginnings of every kind of instruction. What differs
 # there is known: jumps with an operand size prefix, which only AMD's processors
 # make 16 bits wide, and VEX behind a prefix, which processors refuse.

@@ -99,6 +99,7 @@ static void compare_register(struct counts *c, const struct step *s,
   case PCDIS_ALIGNED:
     said = s->before.rsp & (uint64_t) - (int64_t)p.off;
     break;
+  case PCDIS_WORD:
   case PCDIS_OTHER:
     c->unsaid++;
     return;

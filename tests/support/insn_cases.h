@@ -5,7 +5,8 @@
 // column is read off the architecture manuals.
 //
 //   sp=sp-8   the new value of SP, FP or LR: of the old SP or FP, with an
-//             offset; [sp+8] the word there; align16; other
+//             offset; [sp+8] the word there; word: one elsewhere; align16;
+//             other
 //   fp@sp-8   where FP or LR is stored
 //   call+16   flow and target, from the instruction; call* through a register
 //   tmp0      x20, and tmp1 x27, in which Go's prologues keep addresses
@@ -48,10 +49,10 @@ static const struct insn_case x86_64_cases[] = {
     {"movl %ebp, 16(%rsp)", "896c2410", ""},
     {"movq 16(%rsp), %rbp", "488b6c2410", "fp=[sp+16]"},
     {"movq -24(%rbp), %rbp", "488b6de8", "fp=[fp-24]"},
-    {"movq 8(%rax), %rbp", "488b6808", "fp=other"},
+    {"movq 8(%rax), %rbp", "488b6808", "fp=word"},
     {"movl 16(%rsp), %ebp", "8b6c2410", "fp=other"},
     {"movq 8(%rsp), %rsp", "488b642408", "sp=[sp+8]"},
-    {"movq %fs:8(%rsp), %rbp", "64488b6c2408", "fp=other"},
+    {"movq %fs:8(%rsp), %rbp", "64488b6c2408", "fp=word"},
     {"movabsq $0x1122334455667788, %rbp", "48bd8877665544332211", "fp=other"},
     {"movl $1, %ebp", "bd01000000", "fp=other"},
     {"movb $1, %bpl", "40b501", "fp=other"},
@@ -85,7 +86,7 @@ static const struct insn_case x86_64_cases[] = {
     {"leaq 8(%rsp), %r10", "4c8d542408", ""},
     {"leal 8(%rsp), %esp", "8d642408", "sp=other"},
     {"leaq 0x10(%rip), %rdi", "488d3d10000000", "refers=+23"},
-    {"movq 0x20(%rip), %rbp", "488b2d20000000", "fp=other refers=+39"},
+    {"movq 0x20(%rip), %rbp", "488b2d20000000", "fp=word refers=+39"},
     {"leave", "c9", "sp=fp+8 fp=[fp+0]"},
     {"enter $32, $0", "c8200000", "sp=sp-40 fp=sp-8 fp@sp-8"},
     {"enter $16, $2", "c8100002", "sp=sp-40 fp=sp-8 fp@sp-8"},
@@ -211,7 +212,7 @@ static const struct insn_case aarch64_cases[] = {
     {"ldp x29, x30, [sp], #32", "fd7bc2a8", "sp=sp+32 fp=[sp+0] ra=[sp+8]"},
     {"ldp x29, x30, [sp, #16]", "fd7b41a9", "fp=[sp+16] ra=[sp+24]"},
     {"ldp x29, x30, [sp, #-16]!", "fd7bffa9", "sp=sp-16 fp=[sp-16] ra=[sp-8]"},
-    {"ldp x29, x30, [x1]", "3d7840a9", "fp=other ra=other"},
+    {"ldp x29, x30, [x1]", "3d7840a9", "fp=word ra=word"},
     {"ldp x19, x30, [x29, #16]", "b37b41a9", "ra=[fp+24]"},
     {"ldpsw x29, x30, [sp]", "fd7b4069", "fp=other ra=other"},
     {"ldnp x29, x30, [sp, #16]", "fd7b41a8", "fp=[sp+16] ra=[sp+24]"},
@@ -231,7 +232,7 @@ static const struct insn_case aarch64_cases[] = {
     {"ldur x29, [sp, #-8]", "fd835ff8", "fp=[sp-8]"},
     {"ldr x29, [x29]", "bd0340f9", "fp=[fp+0]"},
     {"ldr x30, [x29, #8]", "be0740f9", "ra=[fp+8]"},
-    {"ldr x30, [x0]", "1e0040f9", "ra=other"},
+    {"ldr x30, [x0]", "1e0040f9", "ra=word"},
     {"ldr w30, [sp, #8]", "fe0b40b9", "ra=other"},
     {"ldrsw x30, [sp, #8]", "fe0b80b9", "ra=other"},
     {"ldrb w29, [sp]", "fd034039", "fp=other"},
@@ -256,7 +257,7 @@ static const struct insn_case aarch64_cases[] = {
     {"sub x27, sp, #0x1, lsl #12", "fb0740d1", "tmp1=sp-4096"},
     {"mov x20, x0", "f40300aa", "tmp0=other"},
     {"ldr x27, [sp, #8]", "fb0740f9", "tmp1=[sp+8]"},
-    {"ldp x20, x27, [x0]", "146c40a9", "tmp0=other tmp1=other"},
+    {"ldp x20, x27, [x0]", "146c40a9", "tmp0=word tmp1=word"},
     {"str x29, [x27, #8]", "7d0700f9", "fp@tmp1+8"},
     {"str x20, [sp, #8]", "f40700f9", ""},
     {"add x20, x20, #8", "94220091", "tmp0=tmp0+8"},
