@@ -3,8 +3,8 @@
 # Makes one page of the parts of the report, and of the page a C header with two
 # arrays: what stands before the data, and what behind it.
 #
-#   cmake -DSOURCE=pclntab/tools/report -DSCRIPTS=a.js,b.js -DOUTPUT=report.inc
-#     -P EmbedReport.cmake
+#   cmake -DSOURCE=pclntab/tools/report -DSCRIPTS=a.js,b.js -DSTYLES=a.css,b.css
+#     -DOUTPUT=report.inc -P EmbedReport.cmake
 #
 # report.html says {{css}}, {{js}} and {{data}} where these belong. Its content
 # security policy allows no script and no style but those two, by their hashes,
@@ -45,15 +45,20 @@ function(array_of name text result)
   set(${result} "${out}    ;\n" PARENT_SCOPE)
 endfunction()
 
-# Brackets and semicolons mean something in CMake's lists: no text of a file may
-# be treated as one.
-set(js "")
-string(REPLACE "," ";" SCRIPTS "${SCRIPTS}")
-foreach(part ${SCRIPTS})
-  file(READ "${SOURCE}/${part}" text)
-  string(APPEND js "${text}")
-endforeach()
-file(READ "${SOURCE}/report.css" css)
+# The files of a list with commas, one behind the other. Brackets and semicolons
+# mean something in CMake's lists: no text of a file may be treated as one.
+function(text_of files result)
+  set(all "")
+  string(REPLACE "," ";" files "${files}")
+  foreach(part ${files})
+    file(READ "${SOURCE}/${part}" text)
+    string(APPEND all "${text}")
+  endforeach()
+  set(${result} "${all}" PARENT_SCOPE)
+endfunction()
+
+text_of("${SCRIPTS}" js)
+text_of("${STYLES}" css)
 file(READ "${SOURCE}/report.html" page)
 if(js MATCHES "</script|<!--")
   message(FATAL_ERROR "a script of the report ends the script element")

@@ -4,11 +4,31 @@
 // the keys that work everywhere.
 
 const VIEWS = [
-  { id: "overview", title: "Overview", make: (report, go) => new OverviewView(report, go) },
-  { id: "functions", title: "Functions", make: (report, go) => new FunctionsView(report, go) },
-  { id: "sources", title: "Sources", make: (report, go) => new SourcesView(report, go) },
-  { id: "inlined", title: "Inlined calls", make: (report, go) => new InlinedView(report, go) },
-  { id: "bytes", title: "Bytes", make: (report, go) => new BytesView(report, go) },
+  {
+    id: "overview",
+    title: "Overview",
+    make: (report, go) => new OverviewView(report, go),
+  },
+  {
+    id: "functions",
+    title: "Functions",
+    make: (report, go) => new FunctionsView(report, go),
+  },
+  {
+    id: "sources",
+    title: "Sources",
+    make: (report, go) => new SourcesView(report, go),
+  },
+  {
+    id: "inlined",
+    title: "Inlined calls",
+    make: (report, go) => new InlinedView(report, go),
+  },
+  {
+    id: "bytes",
+    title: "Bytes",
+    make: (report, go) => new BytesView(report, go),
+  },
 ];
 
 const KEYS = [
@@ -42,7 +62,11 @@ class App {
     this.tabs = VIEWS.map((view, k) =>
       el(
         "a",
-        { href: linkTo({ view: view.id }), id: `tab-${view.id}`, title: `${view.title} (key ${k + 1})` },
+        {
+          href: linkTo({ view: view.id }),
+          id: `tab-${view.id}`,
+          title: `${view.title} (key ${k + 1})`,
+        },
         view.title,
       ),
     );
@@ -65,7 +89,9 @@ class App {
     const place = placeOf(location.hash);
     const id = viewOf(place);
     if (!this.views.has(id)) {
-      const view = VIEWS.find((v) => v.id === id).make(this.report, (to) => this.go(to));
+      const view = VIEWS.find((v) => v.id === id).make(this.report, (to) =>
+        this.go(to),
+      );
       this.views.set(id, view);
       this.main.append(view.element);
     }
@@ -91,15 +117,19 @@ class App {
       el("form", { method: "dialog" }, el("button", {}, "Close")),
     );
     document.body.append(this.help);
-    document.getElementById("help").addEventListener("click", () => this.help.showModal());
+    document
+      .getElementById("help")
+      .addEventListener("click", () => this.help.showModal());
   }
 
   key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey || this.help.open) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || this.help.open)
+      return;
     if (event.target.matches("input, select, textarea")) return;
     const view = VIEWS[Number(event.key) - 1];
     if (event.key === "/") {
-      if (!(this.current instanceof FunctionsView)) location.hash = linkTo({ view: "functions" });
+      if (!(this.current instanceof FunctionsView))
+        location.hash = linkTo({ view: "functions" });
       this.route();
       document.getElementById("search").focus();
     } else if (event.key === "?") {

@@ -14,7 +14,10 @@ class BrowseView {
   constructor(report, go) {
     this.report = report;
     this.go = go;
-    this.element = el("section.split", { id: `view-${this.id}`, "aria-label": this.label });
+    this.element = el("section.split", {
+      id: `view-${this.id}`,
+      "aria-label": this.label,
+    });
     withIndex(report, this.element, (index) => {
       this.index = index;
       this.items = this.load(index);
@@ -38,7 +41,15 @@ class BrowseView {
     });
     this.status = el("p.status", { role: "status" });
     this.heads = this.columns.map((c) =>
-      el(`button.head.c-${c.key}`, { type: "button", title: `Sort by ${c.title.toLowerCase()}`, click: () => this.sortBy(c) }, c.title),
+      el(
+        `button.head.c-${c.key}`,
+        {
+          type: "button",
+          title: `Sort by ${c.title.toLowerCase()}`,
+          click: () => this.sortBy(c),
+        },
+        c.title,
+      ),
     );
     this.list = new VirtualList({
       label: this.label,
@@ -47,14 +58,31 @@ class BrowseView {
       select: (k) => this.go(this.placeOf(this.items[this.order[k]])),
       open: () => this.element.classList.add("opened"),
     });
-    this.none = emptyState(`No ${this.noun} matches`, "Fewer or other words may find one.");
+    this.none = emptyState(
+      `No ${this.noun} matches`,
+      "Fewer or other words may find one.",
+    );
     this.body = el("div.detail", {}, this.nothing());
     this.element.append(
-      el("div.side", {}, el("div.bar", {}, this.search, this.status), el(`div.heads.${this.id}-row`, {}, this.heads), this.list.element, this.none),
+      el(
+        "div.side",
+        {},
+        el("div.bar", {}, this.search, this.status),
+        el(`div.heads.${this.id}-row`, {}, this.heads),
+        this.list.element,
+        this.none,
+      ),
       el(
         "div.main",
         {},
-        el("button.back", { type: "button", click: () => this.element.classList.remove("opened") }, `← All ${this.noun}s`),
+        el(
+          "button.back",
+          {
+            type: "button",
+            click: () => this.element.classList.remove("opened"),
+          },
+          `← All ${this.noun}s`,
+        ),
         this.body,
       ),
     );
@@ -66,18 +94,35 @@ class BrowseView {
 
   renderRow(row, i) {
     row.classList.add(`${this.id}-row`);
-    row.append(...this.columns.map((c) => el(`span.c-${c.key}`, { title: c.hint?.(this.items[i]) }, c.text(this.items[i]))));
+    row.append(
+      ...this.columns.map((c) =>
+        el(
+          `span.c-${c.key}`,
+          { title: c.hint?.(this.items[i]) },
+          c.text(this.items[i]),
+        ),
+      ),
+    );
   }
 
   filter() {
-    const words = this.search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-    this.order = [...this.items.keys()].filter((i) => words.every((word) => this.folded[i].includes(word)));
+    const words = this.search.value
+      .trim()
+      .toLowerCase()
+      .split(/\s+/)
+      .filter(Boolean);
+    this.order = [...this.items.keys()].filter((i) =>
+      words.every((word) => this.folded[i].includes(word)),
+    );
     this.sortOrder();
   }
 
   sortBy(column) {
     const same = this.sort.key === column.key;
-    this.sort = { key: column.key, down: same ? !this.sort.down : column.key !== "name" };
+    this.sort = {
+      key: column.key,
+      down: same ? !this.sort.down : column.key !== "name",
+    };
     this.sortOrder();
   }
 
@@ -86,25 +131,44 @@ class BrowseView {
     const of = this.columns.find((c) => c.key === key).of;
     const keys = this.items.map(of);
     const sign = down ? -1 : 1;
-    this.order.sort((a, b) => (keys[a] < keys[b] ? -sign : keys[a] > keys[b] ? sign : a - b));
+    this.order.sort((a, b) =>
+      keys[a] < keys[b] ? -sign : keys[a] > keys[b] ? sign : a - b,
+    );
     this.heads.forEach((head, k) => {
       const mine = this.columns[k].key === key;
       head.setAttribute("aria-pressed", String(mine));
       head.dataset.sorted = mine ? (down ? "down" : "up") : "";
     });
     const n = this.order.length;
-    this.status.textContent = n === this.items.length ? plural(n, this.noun) : `${count(n)} of ${plural(this.items.length, this.noun)}`;
+    this.status.textContent =
+      n === this.items.length
+        ? plural(n, this.noun)
+        : `${count(n)} of ${plural(this.items.length, this.noun)}`;
     this.status.dataset.count = n;
     this.none.hidden = n > 0;
-    this.none.querySelector("h3").textContent = this.items.length ? `No ${this.noun} matches` : this.empty;
-    this.none.querySelector("p").textContent = this.items.length ? "Fewer or other words may find one." : "";
+    this.none.querySelector("h3").textContent = this.items.length
+      ? `No ${this.noun} matches`
+      : this.empty;
+    this.none.querySelector("p").textContent = this.items.length
+      ? "Fewer or other words may find one."
+      : "";
     this.list.element.hidden = n === 0;
     this.list.element.scrollTop = 0;
     this.list.setCount(n, this.order.indexOf(this.chosen ?? -1));
   }
 
+  escape() {
+    if (!this.search.value) this.element.classList.remove("opened");
+    this.search.value = "";
+    this.filter();
+  }
+
   searchKey(event) {
-    if ((event.key === "ArrowDown" || event.key === "Enter") && this.order.length) {
+    if (event.key === "Escape") this.escape();
+    if (
+      (event.key === "ArrowDown" || event.key === "Enter") &&
+      this.order.length
+    ) {
       this.list.element.focus();
       this.list.choose(Math.max(0, this.list.selected));
       event.preventDefault();
@@ -122,7 +186,12 @@ class BrowseView {
     this.element.classList.add("opened");
     if (i < 0) {
       this.chosen = -1;
-      this.body.replaceChildren(emptyState("Not in this report", `There is no such ${this.noun}. A filter may have left it out.`));
+      this.body.replaceChildren(
+        emptyState(
+          "Not in this report",
+          `There is no such ${this.noun}. A filter may have left it out.`,
+        ),
+      );
       return;
     }
     if (this.chosen !== i || this.body.dataset.tab !== (place.tab || "")) {
@@ -146,5 +215,17 @@ function fillingList(label, rowClass, heads, n, render, rowHeight = 28) {
     },
   });
   list.setCount(n);
-  return { list, element: el("div.fill", {}, el(`div.heads.${rowClass}`, {}, heads.map(([key, title]) => el(`span.c-${key}`, {}, title))), list.element) };
+  return {
+    list,
+    element: el(
+      "div.fill",
+      {},
+      el(
+        `div.heads.${rowClass}`,
+        {},
+        heads.map(([key, title]) => el(`span.c-${key}`, {}, title)),
+      ),
+      list.element,
+    ),
+  };
 }

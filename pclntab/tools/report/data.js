@@ -55,7 +55,7 @@ function textOf(bytes) {
 function textOfBroken(bytes) {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let text = "";
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     let n = 1;
     let part = null;
     for (; n <= 4 && part === null; n++) {
@@ -137,7 +137,8 @@ class Report {
     const n = (this.n = reader.num());
     const column = (Type, signed) => {
       const out = new Type(n);
-      for (let i = 0; i < n; i++) out[i] = signed ? reader.signed() : reader.num();
+      for (let i = 0; i < n; i++)
+        out[i] = signed ? reader.signed() : reader.num();
       return out;
     };
     const skipped = column(Uint32Array);
@@ -216,9 +217,11 @@ class Report {
   // What is special about a function, in words.
   kindOf(i) {
     const kinds = [];
-    if (this.hole[i]) kinds.push("hole: padding, or code that nothing describes");
+    if (this.hole[i])
+      kinds.push("hole: padding, or code that nothing describes");
     if (this.funcId[i]) kinds.push(this.numberName("func_id", this.funcId[i]));
-    if (this.flags[i]) kinds.push(...this.numberName("flags", this.flags[i]).split("|"));
+    if (this.flags[i])
+      kinds.push(...this.numberName("flags", this.flags[i]).split("|"));
     return kinds.join(", ");
   }
 
@@ -340,7 +343,17 @@ class Report {
     const recordOffset = r.num();
     const record = r.take(r.num());
     const frame = this.readFrame(r);
-    return { rows, calls, sp, rules, pcdata, funcdata, recordOffset, record, frame };
+    return {
+      rows,
+      calls,
+      sp,
+      rules,
+      pcdata,
+      funcdata,
+      recordOffset,
+      record,
+      frame,
+    };
   }
 
   // --- The frame ---
@@ -351,7 +364,13 @@ class Report {
     const place = r.num() ? { varp: r.signed(), argp: r.signed() } : null;
     const objects = [];
     while (r.num()) {
-      const o = { off: r.signed(), size: r.num(), pointerBytes: r.num(), program: r.num() === 1, type: r.num() };
+      const o = {
+        off: r.signed(),
+        size: r.num(),
+        pointerBytes: r.num(),
+        program: r.num() === 1,
+        type: r.num(),
+      };
       o.mask = r.take(r.num());
       objects.push(o);
     }
@@ -364,7 +383,14 @@ class Report {
       defers = { bits: r.num(), closures: [] };
       for (let k = 1; k < n; k++) defers.closures.push(r.num());
     }
-    return { locals: this.mapAt(locals), args: this.mapAt(args), place, objects, values, defers };
+    return {
+      locals: this.mapAt(locals),
+      args: this.mapAt(args),
+      place,
+      objects,
+      values,
+      defers,
+    };
   }
 
   // The pointer map of a number; null for 0. Where each begins is found out
@@ -378,7 +404,9 @@ class Report {
         this.readMap(r);
       }
     }
-    return id ? this.readMap(new Reader(this.mapBytes, this.mapStarts[id])) : null;
+    return id
+      ? this.readMap(new Reader(this.mapBytes, this.mapStarts[id]))
+      : null;
   }
 
   // A map: its words, and rows of items { n, kind, words }: n items alike.

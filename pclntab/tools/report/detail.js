@@ -62,7 +62,10 @@ class DetailView {
   showMissing(text) {
     this.func = -1;
     this.element.replaceChildren(
-      emptyState("Not in this report", `There is no function “${text}”. A filter may have left it out.`),
+      emptyState(
+        "Not in this report",
+        `There is no function “${text}”. A filter may have left it out.`,
+      ),
     );
   }
 
@@ -71,7 +74,11 @@ class DetailView {
       this.func = i;
       this.details = this.report.detailsOf(i);
       this.makeTabs();
-      this.element.replaceChildren(this.head(), this.nav(), (this.body = el("div.tab-body")));
+      this.element.replaceChildren(
+        this.head(),
+        this.nav(),
+        (this.body = el("div.tab-body")),
+      );
       this.tab = "";
     }
     const next = this.tabs.find((t) => t.id === tab) || this.tabs[0];
@@ -94,11 +101,37 @@ class DetailView {
     const d = this.details;
     const maps = new MapsTab(this.report, this.func, d);
     this.tabs = [
-      { id: "lines", title: "Lines", n: this.report.rows[this.func], make: (pc) => this.lines(pc) },
-      { id: "inlined", title: "Inlined", n: d.calls.length, make: () => this.inlined() },
-      { id: "unwind", title: "Unwinding", n: (d.rules.length || d.sp.length), make: () => this.unwind() },
-      { id: "maps", title: "Stack maps", n: maps.count, make: () => maps.make() },
-      { id: "record", title: "Record", n: d.record.length, unit: "bytes", make: () => new RecordTab(this.report, this.func, d).make() },
+      {
+        id: "lines",
+        title: "Lines",
+        n: this.report.rows[this.func],
+        make: (pc) => this.lines(pc),
+      },
+      {
+        id: "inlined",
+        title: "Inlined",
+        n: d.calls.length,
+        make: () => this.inlined(),
+      },
+      {
+        id: "unwind",
+        title: "Unwinding",
+        n: d.rules.length || d.sp.length,
+        make: () => this.unwind(),
+      },
+      {
+        id: "maps",
+        title: "Stack maps",
+        n: maps.count,
+        make: () => maps.make(),
+      },
+      {
+        id: "record",
+        title: "Record",
+        n: d.record.length,
+        unit: "bytes",
+        make: () => new RecordTab(this.report, this.func, d).make(),
+      },
     ];
   }
 
@@ -109,7 +142,10 @@ class DetailView {
       this.tabs.map((t) =>
         el(
           "a",
-          { href: linkTo(funcPlace(this.report, this.func, { tab: t.id })), "data-tab": t.id },
+          {
+            href: linkTo(funcPlace(this.report, this.func, { tab: t.id })),
+            "data-tab": t.id,
+          },
           t.title,
           el("span.badge", { title: t.unit || "" }, count(t.n)),
         ),
@@ -131,10 +167,24 @@ class DetailView {
         ["Linkage name", linkage],
         ["Package", r.packageOf(i)],
         ["Receiver", r.names[r.receiver[i]]],
-        ["Code", `${r.address(r.off[i])} – ${r.address(r.off[i] + r.size[i])}, ${bytes(r.size[i])}`],
-        ["Declared", file && el("a", { href: linkTo({ file }), title: file }, line ? `${baseOf(file)}:${line}` : baseOf(file))],
+        [
+          "Code",
+          `${r.address(r.off[i])} – ${r.address(r.off[i] + r.size[i])}, ${bytes(r.size[i])}`,
+        ],
+        [
+          "Declared",
+          file &&
+            el(
+              "a",
+              { href: linkTo({ file }), title: file },
+              line ? `${baseOf(file)}:${line}` : baseOf(file),
+            ),
+        ],
         ["Frame", r.frame[i] ? `up to ${bytes(r.frame[i] - 1)}` : null],
-        ["Arguments", r.hole[i] || r.args[i] === ARGS_UNKNOWN ? null : bytes(r.args[i])],
+        [
+          "Arguments",
+          r.hole[i] || r.args[i] === ARGS_UNKNOWN ? null : bytes(r.args[i]),
+        ],
         ["Kind", r.kindOf(i)],
         ["Findings", this.findings(i)],
       ]),
@@ -148,7 +198,11 @@ class DetailView {
       .records("verify", "fault")
       .filter((f) => f.func !== undefined && f.func === r.nameOf(i))
       .slice(0, 8)
-      .flatMap((f) => [el("code.tag.bad", {}, f.name), `${f.text} at +${f.func_offset}`, el("br")]);
+      .flatMap((f) => [
+        el("code.tag.bad", {}, f.name),
+        `${f.text} at +${f.func_offset}`,
+        el("br"),
+      ]);
   }
 
   // --- Lines ---
@@ -158,19 +212,33 @@ class DetailView {
     const d = this.details;
     const rows = d.rows.filter((row) => row.file || row.line >= 0);
     if (rows.length === 0)
-      return emptyState("No positions", r.hole[this.func] ? "A hole is padding, or code that nothing describes." : "The table says no file and line of this function.");
+      return emptyState(
+        "No positions",
+        r.hole[this.func]
+          ? "A hole is padding, or code that nothing describes."
+          : "The table says no file and line of this function.",
+      );
     const chains = rows.map((row) => r.chainOf(d.calls, row.call));
-    const depth = chains.reduce((most, chain) => Math.max(most, chain.length), 0);
+    const depth = chains.reduce(
+      (most, chain) => Math.max(most, chain.length),
+      0,
+    );
     const list = new VirtualList({
       label: "Rows: code, position, inlined calls",
       rowHeight: 26,
-      render: (e, k) => this.renderLine(e, rows[k], chains[k], chains[k - 1], depth),
+      render: (e, k) =>
+        this.renderLine(e, rows[k], chains[k], chains[k - 1], depth),
     });
     list.element.classList.add("lines");
     list.setCount(rows.length);
     if (pc !== undefined)
       requestAnimationFrame(() =>
-        list.scrollToRow(Math.max(0, rows.findIndex((row) => row.hi > Number(pc)))),
+        list.scrollToRow(
+          Math.max(
+            0,
+            rows.findIndex((row) => row.hi > Number(pc)),
+          ),
+        ),
       );
     return el(
       "div.fill",
@@ -180,7 +248,11 @@ class DetailView {
         {},
         el("span.strips", { style: { width: this.stripsWidth(depth) } }),
         el("span.c-pc", {}, "Code"),
-        el("span.c-sp", { title: "Bytes that SP is below its value at entry" }, "SP"),
+        el(
+          "span.c-sp",
+          { title: "Bytes that SP is below its value at entry" },
+          "SP",
+        ),
         el("span.c-at", {}, "Position"),
         el("span.c-chain", {}, depth ? "Inlined from the inside out" : ""),
       ),
@@ -196,7 +268,8 @@ class DetailView {
     const r = this.report;
     const d = this.details;
     const sp = valueAt(d.sp, row.lo);
-    const sameCall = above && above.length === chain.length && above.at(-1) === chain.at(-1);
+    const sameCall =
+      above && above.length === chain.length && above.at(-1) === chain.at(-1);
     e.classList.add("line-row");
     e.append(
       el(
@@ -209,16 +282,32 @@ class DetailView {
           return strip;
         }),
       ),
-      el("span.c-pc", { title: `${r.address(r.off[this.func] + row.lo)} – ${r.address(r.off[this.func] + row.hi)}` }, `+${row.lo.toString(16)} – ${row.hi.toString(16)}`),
+      el(
+        "span.c-pc",
+        {
+          title: `${r.address(r.off[this.func] + row.lo)} – ${r.address(r.off[this.func] + row.hi)}`,
+        },
+        `+${row.lo.toString(16)} – ${row.hi.toString(16)}`,
+      ),
       el("span.c-sp", {}, sp === undefined ? "–" : count(sp)),
       el(
         "a.c-at",
-        { href: row.file ? linkTo({ file: r.files[row.file], line: row.line }) : null, title: row.file ? `${r.files[row.file]}:${row.line}` : "" },
+        {
+          href: row.file
+            ? linkTo({ file: r.files[row.file], line: row.line })
+            : null,
+          title: row.file ? `${r.files[row.file]}:${row.line}` : "",
+        },
         positionText(r, row.file, row.line),
       ),
       el(
         sameCall ? "span.c-chain.same" : "span.c-chain",
-        { title: chain.map((c) => r.names[d.calls[c].name]).reverse().join("\n‹ ") },
+        {
+          title: chain
+            .map((c) => r.names[d.calls[c].name])
+            .reverse()
+            .join("\n‹ "),
+        },
         chain.length ? this.chainText(chain) : "",
       ),
     );
@@ -237,7 +326,10 @@ class DetailView {
     const r = this.report;
     const d = this.details;
     if (d.calls.length === 0)
-      return emptyState("Nothing inlined", "Every call of this function is a call instruction, or the table names no inlined calls.");
+      return emptyState(
+        "Nothing inlined",
+        "Every call of this function is a call instruction, or the table names no inlined calls.",
+      );
     const bars = inlineBars(r, d);
     const sizes = new Float64Array(d.calls.length);
     for (const bar of bars) sizes[bar.call] += bar.hi - bar.lo;
@@ -271,7 +363,9 @@ class DetailView {
     const all = r.size[this.func] || 1;
     const MOST = 3000;
     const depth = bars.reduce((most, bar) => Math.max(most, bar.depth + 1), 0);
-    const wide = [...bars].sort((a, b) => b.hi - b.lo - (a.hi - a.lo)).slice(0, MOST);
+    const wide = [...bars]
+      .sort((a, b) => b.hi - b.lo - (a.hi - a.lo))
+      .slice(0, MOST);
     const bar = (b, name, place) => {
       const e = el(
         "a.bar",
@@ -290,9 +384,22 @@ class DetailView {
     };
     const box = el(
       "div.icicle",
-      { role: "img", "aria-label": `${plural(d.calls.length, "inlined call")}, up to ${depth} deep, drawn over the code; the list below has them all` },
-      bar({ lo: 0, hi: all, depth: -1 }, r.nameOf(this.func), funcPlace(r, this.func, { tab: "lines" })),
-      wide.map((b) => bar(b, r.names[d.calls[b.call].name], funcPlace(r, this.func, { tab: "lines", pc: b.lo }))),
+      {
+        role: "img",
+        "aria-label": `${plural(d.calls.length, "inlined call")}, up to ${depth} deep, drawn over the code; the list below has them all`,
+      },
+      bar(
+        { lo: 0, hi: all, depth: -1 },
+        r.nameOf(this.func),
+        funcPlace(r, this.func, { tab: "lines" }),
+      ),
+      wide.map((b) =>
+        bar(
+          b,
+          r.names[d.calls[b.call].name],
+          funcPlace(r, this.func, { tab: "lines", pc: b.lo }),
+        ),
+      ),
     );
     box.style.height = `${(depth + 1) * 22}px`;
     return el("div.icicle-box", {}, box);
@@ -304,12 +411,24 @@ class DetailView {
     const name = r.names[c.name];
     const mark = el("i.strip", { "aria-hidden": "true" });
     mark.style.setProperty("--hue", hueOf(name));
-    const first = el("span.c-name", { title: name }, mark, el("a", { href: linkTo({ inlined: name }) }, name));
+    const first = el(
+      "span.c-name",
+      { title: name },
+      mark,
+      el("a", { href: linkTo({ inlined: name }) }, name),
+    );
     first.style.paddingLeft = `${Math.min(depth, 20) * 14}px`;
     e.classList.add("call-row");
     e.append(
       first,
-      el("a.c-at", { href: c.file ? linkTo({ file: r.files[c.file], line: c.line }) : null, title: c.file ? `${r.files[c.file]}:${c.line}` : "" }, positionText(r, c.file, c.line)),
+      el(
+        "a.c-at",
+        {
+          href: c.file ? linkTo({ file: r.files[c.file], line: c.line }) : null,
+          title: c.file ? `${r.files[c.file]}:${c.line}` : "",
+        },
+        positionText(r, c.file, c.line),
+      ),
       el("span.c-size", {}, count(sizes[call])),
     );
   }
@@ -321,7 +440,10 @@ class DetailView {
     const d = this.details;
     const runs = d.rules.length ? d.rules : d.sp;
     if (runs.length === 0)
-      return emptyState("Not unwindable", "The table has neither stack depths nor unwind rules for this code.");
+      return emptyState(
+        "Not unwindable",
+        "The table has neither stack depths nor unwind rules for this code.",
+      );
     const deepest = Math.max(1, r.frame[this.func] - 1);
     const list = new VirtualList({
       label: "Unwinding, by code",
@@ -333,10 +455,20 @@ class DetailView {
         gauge.style.width = `${(100 * Math.max(0, sp ?? 0)) / deepest}%`;
         e.classList.add("unwind-row");
         e.append(
-          el("span.c-pc", { title: `${r.address(r.off[this.func] + run.lo)} – ${r.address(r.off[this.func] + run.hi)}` }, `+${run.lo.toString(16)} – ${run.hi.toString(16)}`),
+          el(
+            "span.c-pc",
+            {
+              title: `${r.address(r.off[this.func] + run.lo)} – ${r.address(r.off[this.func] + run.hi)}`,
+            },
+            `+${run.lo.toString(16)} – ${run.hi.toString(16)}`,
+          ),
           el("span.c-sp", {}, sp === undefined ? "–" : count(sp)),
           el("span.c-gauge", {}, gauge),
-          el("span.c-rule", {}, d.rules.length ? r.rules[run.value] : "CFA from SP"),
+          el(
+            "span.c-rule",
+            {},
+            d.rules.length ? r.rules[run.value] : "CFA from SP",
+          ),
         );
       },
     });
@@ -344,7 +476,14 @@ class DetailView {
     return el(
       "div.fill",
       {},
-      el("div.heads.unwind-row", {}, el("span.c-pc", {}, "Code"), el("span.c-sp", {}, "SP"), el("span.c-gauge", {}, "Depth"), el("span.c-rule", {}, "Rule")),
+      el(
+        "div.heads.unwind-row",
+        {},
+        el("span.c-pc", {}, "Code"),
+        el("span.c-sp", {}, "SP"),
+        el("span.c-gauge", {}, "Depth"),
+        el("span.c-rule", {}, "Rule"),
+      ),
       list.element,
     );
   }
@@ -361,7 +500,9 @@ function callTree(calls) {
   const order = [];
   const seen = new Set();
   const visit = (from) => {
-    const stack = (inner.get(from) || []).map((call) => ({ call, depth: 0 })).reverse();
+    const stack = (inner.get(from) || [])
+      .map((call) => ({ call, depth: 0 }))
+      .reverse();
     while (stack.length) {
       const next = stack.pop();
       if (seen.has(next.call)) continue;

@@ -17,7 +17,10 @@ const FUNCTION_COLUMNS = [
 function nameParts(report, i) {
   const name = report.nameOf(i);
   const own = report.own[i];
-  return [el("span.quiet", {}, name.slice(0, own)), el("b", {}, name.slice(own))];
+  return [
+    el("span.quiet", {}, name.slice(0, own)),
+    el("b", {}, name.slice(own)),
+  ];
 }
 
 class FunctionsView {
@@ -38,13 +41,26 @@ class FunctionsView {
       keydown: (event) => this.searchKey(event),
     });
     this.status = el("p.status", { role: "status", id: "function-count" });
-    this.holes = el("input", { type: "checkbox", id: "holes", change: () => this.filter() });
-    const holes = el("label.toggle", { title: "Padding, and code that nothing describes" }, this.holes, "holes");
+    this.holes = el("input", {
+      type: "checkbox",
+      id: "holes",
+      change: () => this.filter(),
+    });
+    const holes = el(
+      "label.toggle",
+      { title: "Padding, and code that nothing describes" },
+      this.holes,
+      "holes",
+    );
     holes.hidden = report.nHoles === 0;
     this.heads = FUNCTION_COLUMNS.map((c) =>
       el(
         `button.head.c-${c.key}`,
-        { type: "button", click: () => this.sortBy(c), title: `Sort by ${c.title.toLowerCase()}` },
+        {
+          type: "button",
+          click: () => this.sortBy(c),
+          title: `Sort by ${c.title.toLowerCase()}`,
+        },
         c.title,
       ),
     );
@@ -55,7 +71,10 @@ class FunctionsView {
       select: (k) => this.go(funcPlace(report, this.order[k], this.kept())),
       open: () => this.element.classList.add("opened"),
     });
-    this.none = emptyState("No function matches", "Fewer or other words may find one.");
+    this.none = emptyState(
+      "No function matches",
+      "Fewer or other words may find one.",
+    );
     this.back = el(
       "button.back",
       { type: "button", click: () => this.element.classList.remove("opened") },
@@ -91,7 +110,11 @@ class FunctionsView {
       el("span.c-off", {}, r.address(r.off[i])),
       el("span.c-size", {}, count(r.size[i])),
       el("span.c-frame", {}, r.frame[i] ? count(r.frame[i] - 1) : "–"),
-      el("span.c-args", {}, r.hole[i] || r.args[i] === ARGS_UNKNOWN ? "–" : count(r.args[i])),
+      el(
+        "span.c-args",
+        {},
+        r.hole[i] || r.args[i] === ARGS_UNKNOWN ? "–" : count(r.args[i]),
+      ),
       el("span.c-rows", {}, count(r.rows[i])),
     );
   }
@@ -116,7 +139,11 @@ class FunctionsView {
       });
     const all = words.length === 0;
     for (let i = 0; i < r.n; i++)
-      if (r.hole[i] ? all && this.holes.checked : all || fits[r.name[i]] || (r.linkage[i] && fits[r.linkage[i]]))
+      if (
+        r.hole[i]
+          ? all && this.holes.checked
+          : all || fits[r.name[i]] || (r.linkage[i] && fits[r.linkage[i]])
+      )
         found[n++] = i;
     return found.subarray(0, n);
   }
@@ -130,7 +157,10 @@ class FunctionsView {
 
   sortBy(column) {
     const same = this.sort.key === column.key;
-    this.sort = { key: column.key, down: same ? !this.sort.down : Boolean(column.large) };
+    this.sort = {
+      key: column.key,
+      down: same ? !this.sort.down : Boolean(column.large),
+    };
     this.sortOrder();
     this.list.element.scrollTop = 0;
     this.refresh();
@@ -159,21 +189,27 @@ class FunctionsView {
     if (!this.ranks) {
       const ids = Uint32Array.from(r.names.keys());
       const keys = r.folded;
-      ids.sort((a, b) => (keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : a - b));
+      ids.sort((a, b) =>
+        keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : a - b,
+      );
       this.ranks = new Uint32Array(ids.length);
       ids.forEach((id, rank) => (this.ranks[id] = rank));
     }
-    this.order.sort((a, b) => this.ranks[r.name[a]] - this.ranks[r.name[b]] || a - b);
+    this.order.sort(
+      (a, b) => this.ranks[r.name[a]] - this.ranks[r.name[b]] || a - b,
+    );
   }
 
   refresh() {
     const r = this.report;
     const n = this.order.length;
-    const selected = this.detail.func >= 0 ? this.order.indexOf(this.detail.func) : -1;
+    const selected =
+      this.detail.func >= 0 ? this.order.indexOf(this.detail.func) : -1;
     const all = r.nFuncs + (this.holes.checked ? r.nHoles : 0);
     this.status.textContent =
       n === all
-        ? plural(r.nFuncs, "function") + (n > r.nFuncs ? `, ${plural(r.nHoles, "hole")}` : "")
+        ? plural(r.nFuncs, "function") +
+          (n > r.nFuncs ? `, ${plural(r.nHoles, "hole")}` : "")
         : `${count(n)} of ${plural(r.nFuncs, "function")}`;
     this.status.dataset.count = n;
     this.none.hidden = n > 0;
@@ -185,19 +221,26 @@ class FunctionsView {
     if (event.key === "ArrowDown" || event.key === "Enter") {
       if (this.order.length === 0) return;
       this.list.element.focus();
-      if (this.list.selected < 0 || event.key === "Enter") this.list.choose(Math.max(0, this.list.selected));
+      if (this.list.selected < 0 || event.key === "Enter")
+        this.list.choose(Math.max(0, this.list.selected));
       event.preventDefault();
-    } else if (event.key === "Escape" && this.search.value) {
-      this.search.value = "";
-      this.filter();
+    } else if (event.key === "Escape") {
+      this.escape();
       event.preventDefault();
     }
+  }
+
+  escape() {
+    if (!this.search.value) this.element.classList.remove("opened");
+    this.search.value = "";
+    this.filter();
   }
 
   // --- Places ---
 
   funcOf(place) {
-    if (/^0x[0-9a-f]+$/i.test(place.func)) return this.report.funcAt(place.func);
+    if (/^0x[0-9a-f]+$/i.test(place.func))
+      return this.report.funcAt(place.func);
     return this.report.funcsNamed(place.func)[0] ?? -1;
   }
 

@@ -48,9 +48,21 @@ class CodeIndex {
     const calls = this.report.readCalls(reader);
     calls.forEach((c, k) => {
       if (!this.inlined.has(c.name))
-        this.inlined.set(c.name, { name: c.name, sites: [], bytes: 0, funcs: 0, last: -1 });
+        this.inlined.set(c.name, {
+          name: c.name,
+          sites: [],
+          bytes: 0,
+          funcs: 0,
+          last: -1,
+        });
       const entry = this.inlined.get(c.name);
-      entry.sites.push({ func: i, call: k, file: c.file, line: c.line, bytes: 0 });
+      entry.sites.push({
+        func: i,
+        call: k,
+        file: c.file,
+        line: c.line,
+        bytes: 0,
+      });
       if (entry.last !== i) entry.funcs++;
       entry.last = i;
       c.site = entry.sites.at(-1);
@@ -74,7 +86,8 @@ class CodeIndex {
     for (const i of this.fileFuncs[file])
       this.report.walkRows(i, (lo, hi, f, line, call) => {
         if (f !== file) return;
-        if (!lines.has(line)) lines.set(line, { line, bytes: 0, inlined: 0, funcs: [] });
+        if (!lines.has(line))
+          lines.set(line, { line, bytes: 0, inlined: 0, funcs: [] });
         const entry = lines.get(line);
         entry.bytes += hi - lo;
         if (call >= 0) entry.inlined += hi - lo;
@@ -87,11 +100,17 @@ class CodeIndex {
 // A view that needs the index shows how far it has come.
 function withIndex(report, element, then) {
   report.index ??= new CodeIndex(report);
-  const bar = el("progress", { max: "1", value: "0", "aria-label": "Reading the code" });
+  const bar = el("progress", {
+    max: "1",
+    value: "0",
+    "aria-label": "Reading the code",
+  });
   const note = el("div.loading", {}, "Reading every function’s rows… ", bar);
   element.replaceChildren(note);
-  report.index.read((part) => (bar.value = part)).then((index) => {
-    note.remove();
-    then(index);
-  });
+  report.index
+    .read((part) => (bar.value = part))
+    .then((index) => {
+      note.remove();
+      then(index);
+    });
 }

@@ -67,12 +67,15 @@ class VirtualList {
     this.first = first;
     this.last = last;
     const rows = [];
-    for (let i = first; i < last; i++) rows.push(this.row(i, top + (i - first) * this.rowHeight));
+    for (let i = first; i < last; i++)
+      rows.push(this.row(i, top + (i - first) * this.rowHeight));
     this.rows.replaceChildren(...rows);
     if (this.onSelect)
       this.element.setAttribute(
         "aria-activedescendant",
-        this.selected >= first && this.selected < last ? `${this.id}-${this.selected}` : "",
+        this.selected >= first && this.selected < last
+          ? `${this.id}-${this.selected}`
+          : "",
       );
   }
 
@@ -109,7 +112,8 @@ class VirtualList {
     this.selected = i;
     const inSight = this.element.clientHeight / this.rowHeight;
     const at = this.position();
-    if (i >= 0 && (i < at || i + 1 > at + inSight)) this.scrollToRow(Math.max(0, i - Math.floor(inSight / 2)));
+    if (i >= 0 && (i < at || i + 1 > at + inSight))
+      this.scrollToRow(Math.max(0, i - Math.floor(inSight / 2)));
     else this.draw(true);
   }
 
@@ -134,14 +138,19 @@ class VirtualList {
 
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const page = Math.max(1, Math.floor(this.element.clientHeight / this.rowHeight) - 1);
+    const page = Math.max(
+      1,
+      Math.floor(this.element.clientHeight / this.rowHeight) - 1,
+    );
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page };
     const ends = { Home: 0, End: this.n - 1 };
     if (event.key === "Enter" && this.onSelect && this.selected >= 0) {
       this.onOpen?.(this.selected);
     } else if (event.key in ends || event.key in steps) {
       const from = this.onSelect ? this.selected : Math.round(this.position());
-      const to = ends[event.key] ?? Math.min(this.n - 1, Math.max(0, from + steps[event.key]));
+      const to =
+        ends[event.key] ??
+        Math.min(this.n - 1, Math.max(0, from + steps[event.key]));
       if (this.n === 0) return;
       if (this.onSelect) this.choose(to);
       else this.scrollToRow(to);

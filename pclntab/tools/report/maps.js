@@ -31,7 +31,10 @@ function valuesText(values) {
   for (const v of values) {
     if (!first && v.op !== ARG.END) text += ", ";
     first = v.op === ARG.BEGIN;
-    text += { [ARG.BEGIN]: "{", [ARG.END]: "}", [ARG.MORE]: "…", [ARG.TOO_FAR]: "_" }[v.op] ?? `${v.off}:${v.size}`;
+    text +=
+      { [ARG.BEGIN]: "{", [ARG.END]: "}", [ARG.MORE]: "…", [ARG.TOO_FAR]: "_" }[
+        v.op
+      ] ?? `${v.off}:${v.size}`;
   }
   return text;
 }
@@ -66,7 +69,10 @@ class MapsTab {
   make() {
     const f = this.frame;
     if (!this.any && !f.objects.length && !f.values.length && !f.defers)
-      return emptyState("No stack maps", "The table says nothing of this frame: a collector would have to scan it word by word, or refuse.");
+      return emptyState(
+        "No stack maps",
+        "The table says nothing of this frame: a collector would have to scan it word by word, or refuse.",
+      );
     return el(
       "div.fill",
       {},
@@ -80,24 +86,67 @@ class MapsTab {
     const f = this.frame;
     const p = this.pointerSize;
     const words = (map) => (map ? plural(map.words, "word") : null);
-    const at = (map, from) => (map?.words && f.place ? ` at CFA ${signed(from)}` : "");
+    const at = (map, from) =>
+      map?.words && f.place ? ` at CFA ${signed(from)}` : "";
     return factList([
-      ["Locals", f.locals && words(f.locals) + at(f.locals, f.place ? f.place.varp - f.locals.words * p : 0)],
+      [
+        "Locals",
+        f.locals &&
+          words(f.locals) +
+            at(f.locals, f.place ? f.place.varp - f.locals.words * p : 0),
+      ],
       ["Arguments", f.args && words(f.args) + at(f.args, f.place?.argp)],
-      ["Conservative", f.locals?.conservative ? `${bytes(f.locals.conservative)} at the locals’ end` : null],
-      ["Printed values", f.values.length ? el("code", { title: "offset:size of each argument that a traceback prints" }, valuesText(f.values)) : null],
-      ["Deferred calls", f.defers ? `bits at varp −${f.defers.bits}, closures at ${f.defers.closures.map((c) => `varp −${c}`).join(", ")}` : null],
+      [
+        "Conservative",
+        f.locals?.conservative
+          ? `${bytes(f.locals.conservative)} at the locals’ end`
+          : null,
+      ],
+      [
+        "Printed values",
+        f.values.length
+          ? el(
+              "code",
+              { title: "offset:size of each argument that a traceback prints" },
+              valuesText(f.values),
+            )
+          : null,
+      ],
+      [
+        "Deferred calls",
+        f.defers
+          ? `bits at varp −${f.defers.bits}, closures at ${f.defers.closures.map((c) => `varp −${c}`).join(", ")}`
+          : null,
+      ],
     ]);
   }
 
   // Only what occurs in this table: maps of one bit know pointers and the rest.
   legend() {
-    const twoBits = this.runs.some((run) => [this.rowOf(this.frame.locals, run), this.rowOf(this.frame.args, run)].some((row) => row.some((item) => item.kind !== NO_WORD && item.kind !== POINTER)));
+    const twoBits = this.runs.some((run) =>
+      [
+        this.rowOf(this.frame.locals, run),
+        this.rowOf(this.frame.args, run),
+      ].some((row) =>
+        row.some((item) => item.kind !== NO_WORD && item.kind !== POINTER),
+      ),
+    );
     const kinds = twoBits ? [DEAD, 2, POINTER, 4, 5, 6, 7] : [NO_WORD, POINTER];
     return el(
       "ul.legend",
       { "aria-label": "Legend" },
-      kinds.map((k) => el("li", {}, el(`i.word.${WORD_KINDS[k][0]}`, { "aria-hidden": "true" }, WORD_KINDS[k][1]), WORD_KINDS[k][2])),
+      kinds.map((k) =>
+        el(
+          "li",
+          {},
+          el(
+            `i.word.${WORD_KINDS[k][0]}`,
+            { "aria-hidden": "true" },
+            WORD_KINDS[k][1],
+          ),
+          WORD_KINDS[k][2],
+        ),
+      ),
     );
   }
 
@@ -111,7 +160,8 @@ class MapsTab {
     let at = 0;
     for (const item of row) {
       const words = item.n * item.words;
-      if (item.kind >= POINTER) ranges.push(words === 1 ? String(at) : `${at}-${at + words - 1}`);
+      if (item.kind >= POINTER)
+        ranges.push(words === 1 ? String(at) : `${at}-${at + words - 1}`);
       at += words;
     }
     return ranges.join(",");
@@ -131,8 +181,12 @@ class MapsTab {
       el("span.c-pc", {}, "Code"),
       el("span.c-sp", { title: "Row of the maps" }, "Row"),
       el("span.c-at", {}, "Position"),
-      f.args?.words ? el("span.words", { style: { width: width(f.args) } }, "Arguments") : null,
-      f.locals?.words ? el("span.words", { style: { width: width(f.locals) } }, "Locals") : null,
+      f.args?.words
+        ? el("span.words", { style: { width: width(f.args) } }, "Arguments")
+        : null,
+      f.locals?.words
+        ? el("span.words", { style: { width: width(f.locals) } }, "Locals")
+        : null,
     );
     const list = new VirtualList({
       label: "Live words, by code",
@@ -141,9 +195,16 @@ class MapsTab {
     });
     list.element.classList.add("maps");
     list.element.style.setProperty("--cell", `${cell}px`);
-    list.element.style.setProperty("--args", f.args?.words ? width(f.args) : "0");
+    list.element.style.setProperty(
+      "--args",
+      f.args?.words ? width(f.args) : "0",
+    );
     list.rows.style.minWidth = `${330 + ((f.locals?.words || 0) + (f.args?.words || 0)) * cell + 40}px`;
-    list.element.addEventListener("scroll", () => (heads.style.transform = `translateX(${-list.element.scrollLeft}px)`));
+    list.element.addEventListener(
+      "scroll",
+      () =>
+        (heads.style.transform = `translateX(${-list.element.scrollLeft}px)`),
+    );
     list.setCount(this.runs.length);
     return el("div.fill.clip", {}, heads, list.element);
   }
@@ -154,18 +215,42 @@ class MapsTab {
     const locals = this.rowOf(f.locals, run);
     const args = this.rowOf(f.args, run);
     const row = this.details.rows.find((x) => x.hi > run.lo);
-    const live = (name, map, words) => (map?.words ? `${name} ${this.liveText(words) || "none"}` : "");
+    const live = (name, map, words) =>
+      map?.words ? `${name} ${this.liveText(words) || "none"}` : "";
     e.classList.add("map-row");
     e.dataset.locals = this.liveText(locals);
     e.dataset.args = this.liveText(args);
     e.append(
-      el("a.c-pc", { href: linkTo(funcPlace(r, this.func, { tab: "lines", pc: run.lo })), title: r.address(r.off[this.func] + run.lo) }, `+${run.lo.toString(16)} – ${run.hi.toString(16)}`),
-      el("span.c-sp", { title: run.value < 0 ? "nothing is said here: row 0 holds" : "" }, run.value < 0 ? "–" : String(run.value)),
+      el(
+        "a.c-pc",
+        {
+          href: linkTo(funcPlace(r, this.func, { tab: "lines", pc: run.lo })),
+          title: r.address(r.off[this.func] + run.lo),
+        },
+        `+${run.lo.toString(16)} – ${run.hi.toString(16)}`,
+      ),
+      el(
+        "span.c-sp",
+        { title: run.value < 0 ? "nothing is said here: row 0 holds" : "" },
+        run.value < 0 ? "–" : String(run.value),
+      ),
       el("span.c-at", {}, row ? positionText(r, row.file, row.line) : ""),
-      el("span.hidden", {}, `live: ${[live("locals", f.locals, locals), live("arguments", f.args, args)].filter(Boolean).join("; ")}`),
+      el(
+        "span.hidden",
+        {},
+        `live: ${[live("locals", f.locals, locals), live("arguments", f.args, args)].filter(Boolean).join("; ")}`,
+      ),
     );
-    if (f.args?.words) e.append(this.words(args, f.place && f.place.argp, "argument"));
-    if (f.locals?.words) e.append(this.words(locals, f.place && f.place.varp - f.locals.words * this.pointerSize, "local"));
+    if (f.args?.words)
+      e.append(this.words(args, f.place && f.place.argp, "argument"));
+    if (f.locals?.words)
+      e.append(
+        this.words(
+          locals,
+          f.place && f.place.varp - f.locals.words * this.pointerSize,
+          "local",
+        ),
+      );
   }
 
   // The cells of a row. Neighbours that are dead are one element.
@@ -178,8 +263,15 @@ class MapsTab {
       const parts = joined ? 1 : item.n;
       const words = joined ? item.n : item.words;
       for (let k = 0; k < parts; k++) {
-        const place = cfa === null ? "" : `, CFA ${signed(cfa + at * this.pointerSize)}`;
-        const cell = el(`i.word.${name}`, { title: `${what} ${words > 1 ? `${at} – ${at + words - 1}` : at}${place}: ${meaning}` }, sign);
+        const place =
+          cfa === null ? "" : `, CFA ${signed(cfa + at * this.pointerSize)}`;
+        const cell = el(
+          `i.word.${name}`,
+          {
+            title: `${what} ${words > 1 ? `${at} – ${at + words - 1}` : at}${place}: ${meaning}`,
+          },
+          sign,
+        );
         cell.style.width = `calc(${words} * var(--cell))`;
         out.push(cell);
         at += words;
@@ -195,9 +287,22 @@ class MapsTab {
     for (let i = 0; i < Math.min(o.pointerBytes / this.pointerSize, 256); i++) {
       const live = (o.mask[i >> 3] >> (i & 7)) & 1;
       const [name, sign, meaning] = WORD_KINDS[live ? POINTER : NO_WORD];
-      cells.push(el(`i.word.${name}`, { title: `word ${i}: ${live ? "may hold a pointer" : meaning}` }, sign));
+      cells.push(
+        el(
+          `i.word.${name}`,
+          { title: `word ${i}: ${live ? "may hold a pointer" : meaning}` },
+          sign,
+        ),
+      );
     }
-    return el("span.words", { role: "img", "aria-label": `${plural(cells.filter((c) => c.classList.contains("pointer")).length, "pointer word")}` }, cells);
+    return el(
+      "span.words",
+      {
+        role: "img",
+        "aria-label": `${plural(cells.filter((c) => c.classList.contains("pointer")).length, "pointer word")}`,
+      },
+      cells,
+    );
   }
 
   objects() {
@@ -205,13 +310,29 @@ class MapsTab {
       o.off < 0 ? `varp ${signed(o.off)}` : `argp ${signed(o.off)}`,
       o.size ? count(o.size) : "–",
       o.size ? count(o.pointerBytes) : "–",
-      o.mask.length ? this.maskCells(o) : o.program ? "a GC program" : o.type ? `type at ${hex(o.type)}` : "–",
+      o.mask.length
+        ? this.maskCells(o)
+        : o.program
+          ? "a GC program"
+          : o.type
+            ? `type at ${hex(o.type)}`
+            : "–",
     ]);
     return el(
       "div.objects",
       {},
-      el("h3", {}, plural(rows.length, "stack object"), el("span.quiet", {}, " scanned if something live points into them")),
-      tableOf("Stack objects", ["At", "Bytes", "With pointers", "Words"], rows, [1, 2]),
+      el(
+        "h3",
+        {},
+        plural(rows.length, "stack object"),
+        el("span.quiet", {}, " scanned if something live points into them"),
+      ),
+      tableOf(
+        "Stack objects",
+        ["At", "Bytes", "With pointers", "Words"],
+        rows,
+        [1, 2],
+      ),
     );
   }
 }

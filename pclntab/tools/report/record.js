@@ -15,7 +15,9 @@ class RecordTab {
   fields() {
     const r = this.report;
     const d = this.details;
-    const fields = r.records("layout", "field").map((f) => ({ name: f.name, offset: f.offset, size: f.bytes }));
+    const fields = r
+      .records("layout", "field")
+      .map((f) => ({ name: f.name, offset: f.offset, size: f.bytes }));
     const layout = r.records("layout", "record")[0];
     let at = layout.fixed_bytes;
     d.pcdata.forEach((p, i) => {
@@ -34,9 +36,13 @@ class RecordTab {
   }
 
   value(field) {
-    const part = [...this.details.record.subarray(field.offset, field.offset + field.size)];
+    const part = [
+      ...this.details.record.subarray(field.offset, field.offset + field.size),
+    ];
     const big = this.report.table.byte_order === "big";
-    const digits = (big ? part : part.reverse()).map((b) => b.toString(16).padStart(2, "0")).join("");
+    const digits = (big ? part : part.reverse())
+      .map((b) => b.toString(16).padStart(2, "0"))
+      .join("");
     return "0x" + (digits.replace(/^0+/, "") || "0");
   }
 
@@ -44,11 +50,18 @@ class RecordTab {
     const r = this.report;
     const d = this.details;
     const hexOf = (f) =>
-      [...d.record.subarray(f.offset, f.offset + f.size)].map((b) => b.toString(16).padStart(2, "0")).join(" ");
+      [...d.record.subarray(f.offset, f.offset + f.size)]
+        .map((b) => b.toString(16).padStart(2, "0"))
+        .join(" ");
     const streams = d.pcdata
       .map((p, i) => ({ ...p, i }))
       .filter((p) => p.offset)
-      .map((p) => [String(p.i), r.numberName("pcdata", p.i), hex(p.offset), p.runs.length ? count(p.runs.length) : "see above"]);
+      .map((p) => [
+        String(p.i),
+        r.numberName("pcdata", p.i),
+        hex(p.offset),
+        p.runs.length ? count(p.runs.length) : "see above",
+      ]);
     const payloads = d.funcdata
       .map((offset, i) => ({ offset, i }))
       .filter((f) => f.offset >= 0)
@@ -56,15 +69,39 @@ class RecordTab {
     return el(
       "div.fill.scroll.record",
       { tabindex: "0" },
-      el("p.quiet", {}, `${bytes(d.record.length)} at functab + ${hex(d.recordOffset)}`),
-      tableOf("Fields of the record", ["Offset", "Bytes", "Field", "Value"], this.fields().map((f) => [String(f.offset), el("code", {}, hexOf(f)), f.name, el("code", {}, this.value(f))]), [0]),
+      el(
+        "p.quiet",
+        {},
+        `${bytes(d.record.length)} at functab + ${hex(d.recordOffset)}`,
+      ),
+      tableOf(
+        "Fields of the record",
+        ["Offset", "Bytes", "Field", "Value"],
+        this.fields().map((f) => [
+          String(f.offset),
+          el("code", {}, hexOf(f)),
+          f.name,
+          el("code", {}, this.value(f)),
+        ]),
+        [0],
+      ),
       el("h3", {}, "Streams"),
       streams.length
-        ? tableOf("PCDATA streams", ["PCDATA", "Meaning", "At pctab +", "Runs"], streams, [0, 3])
+        ? tableOf(
+            "PCDATA streams",
+            ["PCDATA", "Meaning", "At pctab +", "Runs"],
+            streams,
+            [0, 3],
+          )
         : el("p.quiet", {}, "The function has no PCDATA."),
       el("h3", {}, "Payloads"),
       payloads.length
-        ? tableOf("FUNCDATA payloads", ["FUNCDATA", "Meaning", "At funcdata +"], payloads, [0])
+        ? tableOf(
+            "FUNCDATA payloads",
+            ["FUNCDATA", "Meaning", "At funcdata +"],
+            payloads,
+            [0],
+          )
         : el("p.quiet", {}, "The function has no FUNCDATA."),
     );
   }

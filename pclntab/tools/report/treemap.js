@@ -8,7 +8,15 @@
 // belong to it, and is split by what comes next in the path of each.
 
 // As in html.h.
-const OWNER = { NONE: 0, FUNC: 1, GROUP: 2, SEVERAL: 3, NAME: 4, FILE: 5, UNSELECTED: 6 };
+const OWNER = {
+  NONE: 0,
+  FUNC: 1,
+  GROUP: 2,
+  SEVERAL: 3,
+  NAME: 4,
+  FILE: 5,
+  UNSELECTED: 6,
+};
 
 const COMPONENTS = {
   module_header: "module header",
@@ -44,10 +52,19 @@ class ByteTree {
       this.components.push(name);
     }
     const columns = [[], [], [], []];
-    while (!reader.done) for (const column of columns) column.push(reader.num());
-    [this.length, this.component, this.owner, this.id] = columns.map((c) => Float64Array.from(c));
+    while (!reader.done)
+      for (const column of columns) column.push(reader.num());
+    [this.length, this.component, this.owner, this.id] = columns.map((c) =>
+      Float64Array.from(c),
+    );
     const all = Uint32Array.from(this.length.keys());
-    this.root = { name: "table", title: "The table", runs: all, bytes: this.sum(all), split: "part" };
+    this.root = {
+      name: "table",
+      title: "The table",
+      runs: all,
+      bytes: this.sum(all),
+      split: "part",
+    };
   }
 
   sum(runs) {
@@ -65,8 +82,20 @@ class ByteTree {
     const r = this.report;
     const component = this.components[this.component[run]];
     const part = component.split(".")[0];
-    if (split === "part") return [part, part, COMPONENTS[part] || part, component.includes(".") ? "component" : "owner"];
-    if (split === "component") return [component, component.split(".")[1], this.titleOf(component), "owner"];
+    if (split === "part")
+      return [
+        part,
+        part,
+        COMPONENTS[part] || part,
+        component.includes(".") ? "component" : "owner",
+      ];
+    if (split === "component")
+      return [
+        component,
+        component.split(".")[1],
+        this.titleOf(component),
+        "owner",
+      ];
     const id = this.id[run];
     const leaf = split === "leaf";
     switch (this.owner[run]) {
@@ -75,19 +104,41 @@ class ByteTree {
         return [r.groupOf(id), r.groupOf(id), r.groupOf(id), "leaf"];
       case OWNER.GROUP: {
         const shared = "shared inside";
-        if (leaf) return [shared, shared, "used by several of these functions", null];
+        if (leaf)
+          return [shared, shared, "used by several of these functions", null];
         return [r.groupOf(id), r.groupOf(id), r.groupOf(id), "leaf"];
       }
       case OWNER.SEVERAL:
-        return ["shared", "shared", "used by functions of several packages or files", null];
+        return [
+          "shared",
+          "shared",
+          "used by functions of several packages or files",
+          null,
+        ];
       case OWNER.NAME:
         if (leaf) return [`name ${id}`, r.names[id], r.names[id], null];
-        return ["only inlined", "only inlined", "functions that are only inlined", "leaf"];
+        return [
+          "only inlined",
+          "only inlined",
+          "functions that are only inlined",
+          "leaf",
+        ];
       case OWNER.FILE:
         if (leaf) return [`file ${id}`, baseOf(r.files[id]), r.files[id], null];
-        return [`dir ${r.files[id].slice(0, r.files[id].lastIndexOf("/"))}`, r.files[id].slice(0, r.files[id].lastIndexOf("/") + 1) || "(no folder)", "", "leaf"];
+        return [
+          `dir ${r.files[id].slice(0, r.files[id].lastIndexOf("/"))}`,
+          r.files[id].slice(0, r.files[id].lastIndexOf("/") + 1) ||
+            "(no folder)",
+          "",
+          "leaf",
+        ];
       case OWNER.UNSELECTED:
-        return ["filtered out", "filtered out", "functions that the filters left out", null];
+        return [
+          "filtered out",
+          "filtered out",
+          "functions that the filters left out",
+          null,
+        ];
       default:
         return ["as a whole", "as a whole", "of no single function", null];
     }
@@ -100,7 +151,16 @@ class ByteTree {
     if (node.split)
       for (const run of node.runs) {
         const [key, name, title, split, func] = this.childOf(run, node.split);
-        if (!kids.has(key)) kids.set(key, { name, title, split, func, runs: [], bytes: 0, parent: node });
+        if (!kids.has(key))
+          kids.set(key, {
+            name,
+            title,
+            split,
+            func,
+            runs: [],
+            bytes: 0,
+            parent: node,
+          });
         const kid = kids.get(key);
         kid.runs.push(run);
         kid.bytes += this.length[run];
@@ -108,7 +168,12 @@ class ByteTree {
       }
     node.kids = [...kids.values()].sort((a, b) => b.bytes - a.bytes);
     // A part that belongs to nobody in particular has nothing to zoom into.
-    if (node.kids.length === 1 && !node.kids[0].split && node.kids[0].func === undefined) node.kids = [];
+    if (
+      node.kids.length === 1 &&
+      !node.kids[0].split &&
+      node.kids[0].func === undefined
+    )
+      node.kids = [];
     return node.kids;
   }
 
@@ -148,7 +213,10 @@ function squarify(items, x, y, w, h) {
       const next = sum + items[end].bytes * scale;
       largest = Math.max(largest, items[end].bytes * scale);
       smallest = Math.min(smallest, items[end].bytes * scale);
-      const ratio = Math.max((side * side * largest) / (next * next), (next * next) / (side * side * smallest));
+      const ratio = Math.max(
+        (side * side * largest) / (next * next),
+        (next * next) / (side * side * smallest),
+      );
       if (ratio > worst) break;
       worst = ratio;
       sum = next;
@@ -157,7 +225,11 @@ function squarify(items, x, y, w, h) {
     let along = 0;
     for (; at < end; at++) {
       const length = (items[at].bytes * scale) / thick;
-      out.push(w >= h ? { x, y: y + along, w: thick, h: length } : { x: x + along, y, w: length, h: thick });
+      out.push(
+        w >= h
+          ? { x, y: y + along, w: thick, h: length }
+          : { x: x + along, y, w: length, h: thick },
+      );
       along += length;
     }
     if (w >= h) {
@@ -199,7 +271,19 @@ class BytesView {
     this.element = el(
       "section.split.bytes",
       { id: "view-bytes", "aria-label": "Bytes" },
-      el("div.side", {}, el("div.bar", {}, this.search, this.status), el("div.heads.bytes-row", {}, el("span.c-size", {}, "Bytes"), el("span.c-part", {}, "Share"), el("span.c-name", {}, "Part")), this.list.element),
+      el(
+        "div.side",
+        {},
+        el("div.bar", {}, this.search, this.status),
+        el(
+          "div.heads.bytes-row",
+          {},
+          el("span.c-size", {}, "Bytes"),
+          el("span.c-part", {}, "Share"),
+          el("span.c-name", {}, "Part"),
+        ),
+        this.list.element,
+      ),
       el("div.main", {}, this.crumbs, this.map),
     );
   }
@@ -210,7 +294,10 @@ class BytesView {
   }
 
   show(place) {
-    const path = (place.path || "").split("/").filter(Boolean).map(decodeURIComponent);
+    const path = (place.path || "")
+      .split("/")
+      .filter(Boolean)
+      .map(decodeURIComponent);
     this.node = this.tree.find(path);
     this.search.value = "";
     this.crumbs.replaceChildren(...this.trail());
@@ -221,10 +308,14 @@ class BytesView {
   trail() {
     const nodes = [];
     for (let at = this.node; at; at = at.parent) nodes.unshift(at);
-    return nodes.flatMap((node, k) => [
-      k ? el("span.quiet", { "aria-hidden": "true" }, " › ") : null,
-      node === this.node ? el("b", { "aria-current": "true" }, this.label(node)) : el("a", { href: linkTo(this.placeOf(node)) }, this.label(node)),
-    ]).filter(Boolean);
+    return nodes
+      .flatMap((node, k) => [
+        k ? el("span.quiet", { "aria-hidden": "true" }, " › ") : null,
+        node === this.node
+          ? el("b", { "aria-current": "true" }, this.label(node))
+          : el("a", { href: linkTo(this.placeOf(node)) }, this.label(node)),
+      ])
+      .filter(Boolean);
   }
 
   label(node) {
@@ -234,7 +325,11 @@ class BytesView {
   filter() {
     const word = this.search.value.trim().toLowerCase();
     const kids = this.tree.kids(this.node);
-    this.shown = word ? kids.filter((kid) => (kid.name + kid.title).toLowerCase().includes(word)) : kids;
+    this.shown = word
+      ? kids.filter((kid) =>
+          (kid.name + kid.title).toLowerCase().includes(word),
+        )
+      : kids;
     const sum = this.shown.reduce((all, kid) => all + kid.bytes, 0);
     this.status.textContent = `${bytes(sum)} in ${plural(this.shown.length, "part")}`;
     this.status.dataset.bytes = sum;
@@ -259,14 +354,17 @@ class BytesView {
           : node.func !== undefined
             ? funcLink(this.report, node.func)
             : node.name,
-        node.title !== node.name && !node.split?.includes("leaf") ? el("span.quiet", {}, ` ${node.title}`) : null,
+        node.title !== node.name && !node.split?.includes("leaf")
+          ? el("span.quiet", {}, ` ${node.title}`)
+          : null,
       ),
     );
   }
 
   open(node) {
     if (this.tree.kids(node).length) this.go(this.placeOf(node));
-    else if (node.func !== undefined) this.go(funcPlace(this.report, node.func));
+    else if (node.func !== undefined)
+      this.go(funcPlace(this.report, node.func));
   }
 
   escape() {
@@ -280,7 +378,10 @@ class BytesView {
     const h = this.map.clientHeight;
     if (!w || !h) return;
     const kids = this.tree.kids(this.node);
-    this.map.setAttribute("aria-label", `${bytes(this.node.bytes)} in ${plural(kids.length, "part")}, as areas; the list has the numbers`);
+    this.map.setAttribute(
+      "aria-label",
+      `${bytes(this.node.bytes)} in ${plural(kids.length, "part")}, as areas; the list has the numbers`,
+    );
     this.map.replaceChildren(...this.boxes(kids, 0, 0, w, h, 0));
   }
 
@@ -290,22 +391,35 @@ class BytesView {
     const MOST = 600;
     const LEAST = 60; // square pixels
     let n = 0;
-    while (n < kids.length && n < MOST && (kids[n].bytes / total) * area >= LEAST) n++;
+    while (
+      n < kids.length &&
+      n < MOST &&
+      (kids[n].bytes / total) * area >= LEAST
+    )
+      n++;
     if (n >= kids.length - 1) return kids;
-    if (n < 3 && area < this.map.clientWidth * this.map.clientHeight * 0.9) return []; // nothing to be seen
+    if (n < 3 && area < this.map.clientWidth * this.map.clientHeight * 0.9)
+      return []; // nothing to be seen
     const rest = kids.slice(n).reduce((sum, kid) => sum + kid.bytes, 0);
-    const name = n ? `${count(kids.length - n)} more` : `${plural(kids.length, "part")}, each too small to be drawn`;
+    const name = n
+      ? `${count(kids.length - n)} more`
+      : `${plural(kids.length, "part")}, each too small to be drawn`;
     return [...kids.slice(0, n), { name, title: "", bytes: rest, rest: true }];
   }
 
   boxes(all, x, y, w, h, depth) {
     const kids = depth === 0 ? this.merged(all, w * h) : all;
-    return squarify(kids, x, y, w, h).flatMap((box, k) => this.box(kids[k], box, depth));
+    return squarify(kids, x, y, w, h).flatMap((box, k) =>
+      this.box(kids[k], box, depth),
+    );
   }
 
   box(node, { x, y, w, h }, depth) {
     const HEAD = 22;
-    const inner = !node.rest && depth === 0 && w > 60 && h > 50 ? this.merged(this.tree.kids(node), (w - 6) * (h - HEAD - 3)) : [];
+    const inner =
+      !node.rest && depth === 0 && w > 60 && h > 50
+        ? this.merged(this.tree.kids(node), (w - 6) * (h - HEAD - 3))
+        : [];
     const e = el(
       node.rest ? "div.box.rest" : "div.box",
       {
@@ -313,13 +427,26 @@ class BytesView {
         click: node.rest ? null : () => this.open(node),
       },
       w > 34 && h > 16 ? el("span.label", {}, this.boxLabel(node)) : null,
-      w > 70 && h > (inner.length ? 400 : 34) ? el("span.amount", {}, size(node.bytes)) : null,
+      w > 70 && h > (inner.length ? 400 : 34)
+        ? el("span.amount", {}, size(node.bytes))
+        : null,
     );
     e.classList.add(inner.length ? "outer" : "leaf", depth ? "deep" : "top");
-    e.style.setProperty("--hue", hueOf(depth && node.parent ? this.hueName(node) : node.name));
-    Object.assign(e.style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
+    e.style.setProperty(
+      "--hue",
+      hueOf(depth && node.parent ? this.hueName(node) : node.name),
+    );
+    Object.assign(e.style, {
+      left: `${x}px`,
+      top: `${y}px`,
+      width: `${w}px`,
+      height: `${h}px`,
+    });
     if (!inner.length) return [e];
-    return [e, ...this.boxes(inner, x + 3, y + HEAD, w - 6, h - HEAD - 3, depth + 1)];
+    return [
+      e,
+      ...this.boxes(inner, x + 3, y + HEAD, w - 6, h - HEAD - 3, depth + 1),
+    ];
   }
 
   // Boxes inside a box have its hue, so that they are seen as one.

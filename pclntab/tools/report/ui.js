@@ -133,7 +133,13 @@ function factList(pairs) {
     "dl.facts",
     {},
     pairs
-      .filter(([, value]) => value !== null && value !== undefined && value !== "" && value.length !== 0)
+      .filter(
+        ([, value]) =>
+          value !== null &&
+          value !== undefined &&
+          value !== "" &&
+          value.length !== 0,
+      )
       .flatMap(([name, value]) => [
         el("dt", {}, name),
         el("dd", {}, ...[value].flat()),
