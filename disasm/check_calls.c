@@ -10,12 +10,14 @@
 //
 //   - those at which PCDATA_UnsafePoint (in go1.13 and 1.14 the stream that it
 //     grew out of) says that nothing may stop the program;
-//   - in Go's tables, all of assembly: the runtime takes row 0 where the stream
-//     says nothing (stkframe.getStackMap), which the assembler counts on;
+//   - in Go's tables, all of assembly, and where there is one row alone: the
+//     runtime takes row 0 where the stream says nothing
+//     (stkframe.getStackMap), which assembler and compiler count on;
 //   - in Go's tables before those said so by UnsafePoint, calls that the
 //     compiler makes behind the language's back: of write barriers, of what
-//     copies and clears memory, of what grows the stack in the prologue; and
-//     the one of deferreturn that a recovered panic goes on at.
+//     copies and clears memory, of what grows the stack in the prologue; in
+//     some releases also of panics, which do not come back, and the one of
+//     deferreturn that a recovered panic goes on at.
 
 //
 // In this project's tables only the first counts: -1 says that nothing is
@@ -56,9 +58,10 @@ static uint32_t unsafe_stream(const struct pcdis_checker *c) {
 static bool never_collects(const struct pcdis_checker *c,
                            const struct pcdis_step *call) {
   static const char *const names[] = {
-      "runtime.deferreturn",    "runtime.duffcopy",  "runtime.duffzero",
-      "runtime.gcWriteBarrier", "runtime.morestack", "runtime.typedmemclr",
-      "runtime.typedmemmove",   "runtime.wbMove",    "runtime.wbZero"};
+      "runtime.deferreturn",    "runtime.duffcopy",     "runtime.duffzero",
+      "runtime.gcWriteBarrier", "runtime.morestack",    "runtime.panic",
+      "runtime.typedmemclr",    "runtime.typedmemmove", "runtime.wbMove",
+      "runtime.wbZero"};
   struct pcln_func f;
   if (call->indirect || pcln_find_func(c->t, call->target, &f) != PCLN_OK)
     return false;
@@ -68,14 +71,19 @@ static bool never_collects(const struct pcdis_checker *c,
   return false;
 }
 
-static bool needs_row(const struct pcdis_checker *c,
+static bool has_one_row(const struct maps *m) {
+  return (!m->has_args || m->args.n_rows == 1) &&
+         (!m->has_locals || m->locals.n_rows == 1);
+}
+
+static bool needs_row(const struct pcdis_checker *c, const struct maps *m,
                       const struct pcdis_step *call, int32_t index,
                       int32_t unsafe) {
   if (unsafe <= -2)
     return false;
   if (c->t->ours || index >= 0)
     return true;
-  return !pcdis_is_assembly(c) && !never_collects(c, call);
+  return !has_one_row(m) && !pcdis_is_assembly(c) && !never_collects(c, call);
 }
 
 // The locals lie between SP at the call and their end.
@@ -107,7 +115,7 @@ static void check_call(struct pcdis_checker *c, struct maps *m,
                        const struct pcdis_step *call, int32_t index,
                        int32_t unsafe) {
   c->stats->calls++;
-  if (!needs_row(c, call, index, unsafe)) {
+  if (!needs_row(c, m, call, index, unsafe)) {
     c->stats->excused[PCDIS_EXCUSE_LEAF_CALL]++;
     return;
   }
