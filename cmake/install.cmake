@@ -27,7 +27,8 @@ target_link_libraries(pclntab_disasm PUBLIC pclntab capstone)
 set(libraries pclntab pclntab_check pclntab_disasm pclnrt pclnrt_shared)
 set(tools pclntab-link pclntab-dump)
 set(headers pclntab/format.h pclntab/status.h pclntab/pclntab.h
-  pclntab/go_funcdata.h pclntab/go_names.h pclntab/stackmap.h pclntab/module.h
+  pclntab/buildinfo.h pclntab/image.h pclntab/locate.h pclntab/reader.h
+  pclntab/scan.h pclntab/go_funcdata.h pclntab/go_names.h pclntab/stackmap.h pclntab/module.h
   pclntab/check.h disasm/disasm.h runtime/pclnrt.h)
 
 install(TARGETS ${libraries} EXPORT pclntab-targets

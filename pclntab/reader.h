@@ -29,6 +29,7 @@
 #define PCLNTAB_READER_H
 
 #include "image.h"
+#include "locate.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -67,6 +68,13 @@ pcln_reader_open(struct pcln_reader *r, const struct pcln_source *source,
                  uint64_t off, uint64_t len,
                  const struct pcln_reader_options *options,
                  const struct pcln_sink *sink);
+
+// The options for a table that pcln_locate() found in an image, whose source
+// the reader is to have; the table's place there is location->file_off and
+// location->len.
+PCLN_API void pcln_reader_located(const struct pcln_image *img,
+                                  const struct pcln_location *location,
+                                  struct pcln_reader_options *out);
 
 // What to bring over besides the function's record and name. What is left out
 // is absent in the piece, as if the function had none.

@@ -74,6 +74,48 @@ static size_t next_hit(const uint8_t *bytes, size_t at, size_t len) {
   return len;
 }
 
+// --- Our tables -------------------------------------------------------------
+
+// {u32 offset; u32 length} at `at` of our header, as far as it is inside.
+static struct pcln_span module_part(const uint8_t *b, size_t len, size_t at,
+                                    bool swap) {
+  const uint32_t off = pcln_load32(b + at, swap);
+  const uint32_t n = pcln_load32(b + at + 4, swap);
+  if (n == 0 || off < PCLN_MOD_SIZE || off >= len)
+    return (struct pcln_span){0};
+  return (struct pcln_span){b + off, n < len - off ? n : len - off};
+}
+
+// A table of ours: its header leads to Go's and tells of the parts behind it.
+static bool judge_module(const uint8_t *b, size_t len, uint64_t *budget,
+                         struct pcln_candidate *c) {
+  if (len < PCLN_MOD_SIZE || memcmp(b, PCLN_MODULE_MAGIC, 8) != 0)
+    return false;
+  struct pcln_table known = {.ours = true};
+  known.swap = b[PCLN_MOD_VERSION + BIG] == 0;
+  known.flags = pcln_load32(b + PCLN_MOD_FLAGS, known.swap);
+  const struct pcln_span inner =
+      module_part(b, len, PCLN_MOD_PCLNTAB, known.swap);
+  if (!inner.ptr ||
+      !pcln_judge_inner(inner.ptr, inner.len, &known, NULL, budget, c))
+    return false;
+  struct pcln_table *t = &c->table;
+  t->blob = (struct pcln_span){b, len};
+  t->stackmap_bits = b[PCLN_MOD_STACKMAP_BITS];
+  t->header_va = pcln_load64(b + PCLN_MOD_HEADER_VA, t->swap);
+  t->text_start = pcln_load64(b + PCLN_MOD_TEXT_VA, t->swap);
+  t->machine = pcln_load16(b + PCLN_MOD_MACHINE, t->swap);
+  t->funcdata = module_part(b, len, PCLN_MOD_FUNCDATA, t->swap);
+  t->findfunctab = module_part(b, len, PCLN_MOD_FINDFUNCTAB, t->swap);
+  t->rules = module_part(b, len, PCLN_MOD_RULES, t->swap);
+  const uint32_t callees = pcln_load32(b + PCLN_MOD_CALLEES, t->swap);
+  if (callees >= PCLN_MOD_SIZE && callees < len)
+    t->callees = (struct pcln_span){
+        b + callees, (len - callees) / PCLN_CALLEE_SIZE * PCLN_CALLEE_SIZE};
+  c->repaired |= pcln_open(&known, b, len, NULL, NULL) != PCLN_OK;
+  return true;
+}
+
 // --- Scanning ---------------------------------------------------------------
 
 // Sixteen times the bytes, so that a table with every word of its header
@@ -85,6 +127,22 @@ static uint64_t budget_for(size_t len) {
 void pcln_scan_begin(struct pcln_scan *s, const void *bytes, size_t len) {
   *s = (struct pcln_scan){
       .bytes = bytes, .len = bytes ? len : 0, .budget = budget_for(len)};
+}
+
+// Judges what begins at `at`: one of our tables, if its header is before it.
+static bool judge_at(struct pcln_scan *s, size_t at,
+                     struct pcln_candidate *out) {
+  if (at >= PCLN_MOD_SIZE) {
+    const size_t module = at - PCLN_MOD_SIZE;
+    if (judge_module(s->bytes + module, s->len - module, &s->budget, out)) {
+      out->off = module;
+      return true;
+    }
+  }
+  if (!pcln_judge(s->bytes + at, s->len - at, NULL, &s->budget, out))
+    return false;
+  out->off = at;
+  return true;
 }
 
 // Bytes from the table's start that no other table can begin in.
@@ -102,9 +160,8 @@ bool pcln_scan_next(struct pcln_scan *s, struct pcln_candidate *out) {
       return false;
     }
     s->at = at + 4;
-    if (!pcln_judge(s->bytes + at, s->len - at, NULL, &s->budget, out))
+    if (!judge_at(s, at, out))
       continue;
-    out->off = at;
     const size_t past = extent(&out->table) & ~(size_t)3;
     if (out->confidence >= CERTAIN && past > 4)
       s->at = at + past;
@@ -152,49 +209,6 @@ static void say_repairs(const struct pcln_candidate *c,
     warn(sink, "header-order", "filetab", 0, "file names cannot be found");
 }
 
-// {u32 offset; u32 length} at `at` of our header, as far as it is inside.
-static struct pcln_span module_part(const uint8_t *b, size_t len, size_t at,
-                                    bool swap) {
-  const uint32_t off = pcln_load32(b + at, swap);
-  const uint32_t n = pcln_load32(b + at + 4, swap);
-  if (n == 0 || off < PCLN_MOD_SIZE || off >= len)
-    return (struct pcln_span){0};
-  return (struct pcln_span){b + off, n < len - off ? n : len - off};
-}
-
-// A table of ours: its header leads to Go's and tells of the parts behind it.
-static bool judge_module(const uint8_t *b, size_t len, uint64_t *budget,
-                         const struct pcln_sink *sink,
-                         struct pcln_candidate *c) {
-  if (len < PCLN_MOD_SIZE || memcmp(b, PCLN_MODULE_MAGIC, 8) != 0)
-    return false;
-  struct pcln_table known = {.ours = true};
-  known.swap = b[PCLN_MOD_VERSION + BIG] == 0;
-  known.flags = pcln_load32(b + PCLN_MOD_FLAGS, known.swap);
-  const struct pcln_span inner =
-      module_part(b, len, PCLN_MOD_PCLNTAB, known.swap);
-  if (!inner.ptr ||
-      !pcln_judge_inner(inner.ptr, inner.len, &known, NULL, budget, c))
-    return false;
-  struct pcln_table *t = &c->table;
-  t->blob = (struct pcln_span){b, len};
-  t->stackmap_bits = b[PCLN_MOD_STACKMAP_BITS];
-  t->header_va = pcln_load64(b + PCLN_MOD_HEADER_VA, t->swap);
-  t->text_start = pcln_load64(b + PCLN_MOD_TEXT_VA, t->swap);
-  t->machine = pcln_load16(b + PCLN_MOD_MACHINE, t->swap);
-  t->funcdata = module_part(b, len, PCLN_MOD_FUNCDATA, t->swap);
-  t->findfunctab = module_part(b, len, PCLN_MOD_FINDFUNCTAB, t->swap);
-  t->rules = module_part(b, len, PCLN_MOD_RULES, t->swap);
-  const uint32_t callees = pcln_load32(b + PCLN_MOD_CALLEES, t->swap);
-  if (callees >= PCLN_MOD_SIZE && callees < len)
-    t->callees = (struct pcln_span){
-        b + callees, (len - callees) / PCLN_CALLEE_SIZE * PCLN_CALLEE_SIZE};
-  c->repaired = true;
-  warn(sink, "module-part", "module header", PCLN_MOD_PCLNTAB,
-       "the table is cut off, or its header is damaged");
-  return true;
-}
-
 enum pcln_status pcln_recover(struct pcln_table *t, const void *bytes,
                               size_t len,
                               const struct pcln_open_options *options,
@@ -204,10 +218,13 @@ enum pcln_status pcln_recover(struct pcln_table *t, const void *bytes,
   const struct pcln_open_options *o = options ? options : &none;
   uint64_t budget = budget_for(len);
   struct pcln_candidate c;
-  if (!bytes || (!judge_module(bytes, len, &budget, sink, &c) &&
+  if (!bytes || (!judge_module(bytes, len, &budget, &c) &&
                  !pcln_judge(bytes, len, o->force_layout ? &o->layout : NULL,
                              &budget, &c)))
     return PCLN_NOT_FOUND;
+  if (c.table.ours)
+    warn(sink, "module-part", "module header", PCLN_MOD_PCLNTAB,
+         "the table is cut off, or its header is damaged");
   say_repairs(&c, sink);
   c.off = 0;
   if (!c.table.ours) {
@@ -217,6 +234,8 @@ enum pcln_status pcln_recover(struct pcln_table *t, const void *bytes,
     c.table.go_minor = o->go_minor;
     c.table.machine = o->machine;
     c.table.rodata = o->rodata;
+    c.table.at = o->at;
+    c.table.at_ctx = o->at_ctx;
     if (c.table.layout >= PCLN_GO_118 && o->text_start)
       c.table.text_start = o->text_start;
   }

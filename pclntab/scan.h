@@ -70,7 +70,8 @@ struct pcln_scan {
 // looked for at multiples of 4 from `bytes` on.
 PCLN_API void pcln_scan_begin(struct pcln_scan *s, const void *bytes,
                               size_t len);
-// True: *out is the next candidate, by offset. False: there is none.
+// True: *out is the next candidate, in the order of their pclntab headers.
+// False: there is none.
 PCLN_API bool pcln_scan_next(struct pcln_scan *s, struct pcln_candidate *out);
 
 // Opens the table in `bytes` as pcln_open() does, but with whatever can be

@@ -96,6 +96,26 @@ gcc -O2 -g hello.c $(pkg-config --cflags pclnrt) -fuse-ld=bfd \
   $(pkg-config --static --libs pclnrt) -o by-pkg-config
 pclntab-dump --verify by-pkg-config >out 2>&1 || { cat out; fail pkg-config; }
 
+# The reader's example: what it lists is what the dump lists, of a program of
+# ours and of one of Go's, and it names main.
+gcc -O2 -Wall -Wextra -Werror "$src/examples/read-table.c" \
+  $(pkg-config --cflags --libs pclntab) -o read-table
+for program in ./by-pkg-config /usr/lib/go-1.21/bin/gofmt; do
+  [ -x "$program" ] || { echo "no $program: not read"; continue; }
+  ./read-table "$program" | sort >listed || fail "read-table $program"
+  pclntab-dump --funcs "$program" |
+    awk '$1 == "func" { print $2, $4 }' | sort >wanted
+  # The dump puts names with blanks and the like between quotes.
+  grep -v '"' wanted | cmp - <(awk '{ print $1, $2 }' listed |
+    grep -Fxf <(grep -v '"' wanted)) || fail "read-table lists $program"
+  [ "$(wc -l <listed)" = "$(wc -l <wanted)" ] || fail "read-table lists $program"
+done
+main=$(nm by-pkg-config | awk '$3 == "main" { print "0x" $1 }')
+./read-table by-pkg-config "$main" | grep -q ' main at .*hello\.c:' ||
+  fail "read-table names main"
+./read-table by-pkg-config 0x1 | grep -q 'not found' ||
+  fail "read-table and an address outside"
+
 # The library behind it.
 mkdir "$tmp/check" && cd "$tmp/check"
 cat >main.c <<'EOF'

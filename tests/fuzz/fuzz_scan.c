@@ -70,9 +70,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   must(bytes != NULL);
   memcpy(bytes, data, size);
   pcln_scan_begin(&s, bytes, size);
-  for (bool first = true; pcln_scan_next(&s, &c); first = false) {
-    must(c.off < size && (first || c.off > last));
-    last = c.off;
+  while (pcln_scan_next(&s, &c)) {
+    must(c.off < size && s.at > last);
+    last = s.at;
     check(&c, bytes, size);
   }
   const struct pcln_open_options o = {.force_layout = size % 2,
