@@ -92,7 +92,7 @@ static void expand(struct words *w, char *arg, unsigned *n_files) {
 }
 
 bool dump_args_expand(int *argc, char ***argv) {
-  struct words w = {0};
+  static struct words w; // all of it is in use until the process ends
   unsigned n_files = 0;
   for (int i = 0; i < *argc; i++)
     expand(&w, (*argv)[i], &n_files);

@@ -31,9 +31,11 @@ static void add_value(struct dump_trait *trait, uint64_t value, uint32_t hi) {
 // --- Lines ------------------------------------------------------------------
 
 // The first line of the function (-1) or of one of its inlined calls, to which
-// the others are relative. Null: no memory.
+// the others are relative. Null: no memory. No function has calls past the last
+// one here; in a damaged table they are taken together.
+enum { MAX_CALLS = 1 << 20 };
 static int32_t *base_line(struct reader *r, int32_t call) {
-  const size_t at = (size_t)((int64_t)call + 1);
+  const size_t at = call < -1 || call >= MAX_CALLS ? 0 : (size_t)(call + 1);
   if (at >= r->n_bases) {
     const size_t n = at + 64;
     int32_t *more = realloc(r->bases, n * sizeof *more);
