@@ -81,3 +81,16 @@ pclntab_fuzz_test(image SOURCES pclntab/buildinfo.c pclntab/go_names.c
   pclntab/image_source.c
   pclntab/status.c tests/support/image_maker.c tests/support/sample_table.c
   tests/support/table_maker.c)
+pclntab_fuzz_test(listing SEEDS table SOURCES disasm/annotate.c
+  disasm/check.c
+  disasm/check_calls.c
+  disasm/check_code.c
+  disasm/check_flow.c
+  disasm/check_rows.c
+  disasm/insn_aarch64.c
+  disasm/insn_aarch64_text.c
+  disasm/insn_text.c
+  disasm/insn_x86_64.c
+  pclntab/frameinfo.c pclntab/go_funcdata.c pclntab/lookup.c
+  pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c
+  pclntab/stackmap.c LIBS capstone)
