@@ -76,3 +76,8 @@ set_tests_properties(compare/insn-cases compare/insn PROPERTIES LABELS compare
 # Machine code against tables, with faults planted in those of real programs.
 pclntab_compare_program(code_faults)
 target_link_libraries(code_faults PRIVATE pclntab_disasm_objects)
+
+# What the verification proves: changes of one bit, and which check finds them.
+pclntab_compare_program(mutate_table)
+target_link_libraries(mutate_table PRIVATE pclntab_check_objects
+  pclntab_disasm_objects)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Private to the two halves of the verifier: verify.c has what concerns the
-// table as a whole, verify_func.c what concerns one function.
+// table as a whole, verify_func.c what concerns one function, but for what
+// a collector needs, which verify_funcdata.c has.
 #ifndef PCLNTAB_VERIFY_H
 #define PCLNTAB_VERIFY_H
 
@@ -40,6 +41,12 @@ bool pcln_verify_spend(struct pcln_verifier *v, uint64_t bytes);
 
 // Checks everything that the function's record leads to.
 void pcln_verify_func(struct pcln_verifier *v, const struct pcln_func *f);
+
+// Checks the fields of the function's record, and what its FUNCDATA hold but
+// the inline tree. `max_row` is the largest value in its stream of pointer map
+// rows.
+void pcln_verify_funcdata(struct pcln_verifier *v, const struct pcln_func *f,
+                          int32_t max_row);
 
 // One of `n_parts` parts of pcln_verify(), so that threads can share the work:
 // the table is sound if each part says so. Part 0 has what concerns the table

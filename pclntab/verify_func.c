@@ -15,6 +15,8 @@
 // the numbers.
 #include "verify.h"
 
+#include "go_funcdata.h"
+
 // --- Streams ----------------------------------------------------------------
 
 // One decoded pair.
@@ -346,14 +348,18 @@ void pcln_verify_func(struct pcln_verifier *v, const struct pcln_func *f) {
   check_end(v, f, f->pcsp, &pcsp, &code);
   check_end(v, f, f->pcfile, &pcfile, &position);
   check_end(v, f, f->pcln, &pcln, &position);
+  const uint32_t maps = pcln_pcdata_index(t, PCLN_PD_STACKMAP);
   struct seen inl = {.max = -1};
   uint32_t inl_stream = 0;
+  int32_t max_row = -1;
   for (uint32_t i = 0; i < f->n_pcdata && !pcln_verify_enough(v); i++) {
     const struct range range = pcdata_range(t, i);
     const uint32_t stream = pcln_pcdata_stream(t, f, i);
     const struct seen seen = check_stream(v, f, stream, &range);
     check_end(v, f, stream, &seen,
               i == pcln_pcdata_inltree(t) ? &position : &code);
+    if (i == maps)
+      max_row = seen.max;
     if (i == pcln_pcdata_inltree(t)) {
       inl = seen;
       inl_stream = stream;
@@ -363,6 +369,7 @@ void pcln_verify_func(struct pcln_verifier *v, const struct pcln_func *f) {
     pcln_fault(v, "pcvalue-length", f, "pctab", f->pcsp,
                "the streams go on behind their function");
   check_funcdata(v, f);
+  pcln_verify_funcdata(v, f, max_row);
   if (t->ours)
     check_checkpoints(v, f);
   // A bare table without its funcdata has no tree to check.
