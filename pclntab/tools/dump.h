@@ -78,12 +78,18 @@ const char *dump_options_help(void);
 // A buffered writer to a descriptor. A record is one line in either format. A
 // write that fails sets `error` (errno) and drops what follows.
 enum { DUMP_OUT_CAP = 1 << 16 };
+struct dump_progress { // see dump_progress()
+  uint64_t next_ms;
+  uint32_t calls;
+  bool off, shown;
+};
 struct dump_out {
   int fd;
   bool json;
   bool any;   // a record was begun
   bool fresh; // an object was begun and has no member yet
   int error;
+  struct dump_progress progress;
   size_t len;
   char buf[DUMP_OUT_CAP];
 };
@@ -137,6 +143,12 @@ void dump_put(struct dump_out *o, const char *bytes, size_t len);
 void dump_put_name(struct dump_out *o, const char *name);
 void dump_put_num(struct dump_out *o, uint64_t v);
 void dump_put_hex(struct dump_out *o, uint64_t v, unsigned digits);
+
+// --- dump_progress.c: for who waits at a terminal -----------------------------
+
+// `done` of `total` steps are done; to be called often, once for each function.
+void dump_progress(struct dump_out *o, uint64_t done, uint64_t total);
+void dump_progress_end(struct dump_out *o);
 
 // --- dump_target.c: where the output goes ------------------------------------
 

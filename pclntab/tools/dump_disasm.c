@@ -484,6 +484,7 @@ enum pcln_status dump_disasm(struct dump *d) {
   if (worst != PCLN_OK)
     return worst;
   for (uint32_t i = 0; i < t->n_funcs && !d->out->error; i++) {
+    dump_progress(d->out, i, t->n_funcs);
     struct pcln_func f;
     enum pcln_status status = pcln_func_at(t, i, &f);
     if (status != PCLN_OK)

@@ -32,6 +32,7 @@ void dump_out_init(struct dump_out *o, int fd, bool json) {
   o->any = false;
   o->fresh = false;
   o->error = 0;
+  o->progress = (struct dump_progress){0};
   o->len = 0;
 }
 

@@ -456,6 +456,7 @@ enum pcln_status dump_functions(struct dump *d) {
   const struct pcln_table *t = &d->file->table;
   enum pcln_status worst = PCLN_OK;
   for (uint32_t i = 0; i < t->n_funcs && !d->out->error; i++) {
+    dump_progress(d->out, i, t->n_funcs);
     struct pcln_func f;
     const enum pcln_status status = pcln_func_at(t, i, &f);
     if (status != PCLN_OK) {

@@ -161,6 +161,7 @@ void html_functions(struct html *h) {
   const struct pcln_table *t = &h->d->file->table;
   struct place last = {0, t->text_start};
   for (uint32_t i = 0; i < t->n_funcs; i++) {
+    dump_progress(h->d->out, i, t->n_funcs);
     struct pcln_func f;
     struct html_claim by = {.owner = HTML_OWNER_UNSELECTED};
     if (pcln_func_at(t, i, &f) != PCLN_OK) {

@@ -79,6 +79,7 @@ static int run(struct dump *d, int fd) {
     status = PCLN_CORRUPT;
   dump_document_end(d->out);
   dump_out_flush(d->out);
+  dump_progress_end(d->out);
   return exit_code(d, status);
 }
 

@@ -173,6 +173,19 @@ exec 3>&-
 cmp before made || fail "-o: a stopped run changes the file"
 ! compgen -G 'made.??????' >/dev/null || fail "-o: a stopped run leaves a file"
 
+# --- Progress: at a terminal, after two seconds, unless the output is there ---
+seq 1 20000 | sed 's/.*/.globl f&\n.type f&,@function\nf&:nop\n.size f&,1/' >many.s
+printf '.globl main\n.type main,@function\nmain:ret\n.size main,1\n' >>many.s
+gcc many.s -Wl,-plugin,"$build/pclntab-ld.so" \
+  -Wl,-plugin-opt,allow-stripped -o many 2>/dev/null
+slow="'$dump' --funcs many | { sleep 3; cat >/dev/null; }"
+script -qec "$slow" /dev/null >screen
+grep -qE 'pclntab-dump: +[0-9]+ %' screen || fail "no progress at a terminal"
+script -qec "'$dump' --funcs many | cat >/dev/null" /dev/null >screen
+[ ! -s screen ] || fail "progress of a short run"
+bash -c "$slow" 2>screen
+[ ! -s screen ] || fail "progress without a terminal"
+
 # --- Response files ---
 "$dump" --funcs --func='*' prog >want
 printf -- '--funcs\n"prog"  --func=%s' "'*'" >arguments
