@@ -57,8 +57,7 @@ uint32_t html_text(struct html_strings *s, const char *text);
 enum pcln_status html_strings_status(const struct html_strings *s);
 void html_strings_free(struct html_strings *s);
 
-// --- html_bytes.c: whom each byte of the table is for
-// -------------------------
+// --- html_bytes.c: whom each byte of the table is for -----------------------
 
 // The page has the same list.
 enum html_owner {
@@ -125,12 +124,11 @@ void html_unreadable(struct html *h, const struct pcln_func *f,
 // claims the bytes of all.
 void html_functions(struct html *h);
 
-// --- html_code.c: what is said of a function's pcs
-// ----------------------------
+// --- html_code.c: what is said of a function's pcs --------------------------
 
 struct html_rows {
   uint32_t n;    // rows with a position
-  uint32_t file; // number of the first one's file; 0: none
+  uint32_t file; // of the first one that is not inlined; 0: none
 };
 // Each appends to h->details what it is called after.
 void html_rows(struct html *h, const struct pcln_func *f,
@@ -157,8 +155,7 @@ void html_claim_func(struct html *h, const struct pcln_func *f,
 // inlined functions.
 void html_claim_shared(struct html *h);
 
-// --- html_facts.c
-// --------------------------------------------------------------
+// --- html_facts.c -----------------------------------------------------------
 
 // Makes h->facts: what other actions say of the file, as their JSON.
 void html_facts(struct html *h);

@@ -70,7 +70,7 @@ void html_rows(struct html *h, const struct pcln_func *f,
       put_row(&h->details, &rows[i], &last, file, last_file);
       if (rows[i].file >= 0 || rows[i].line >= 0)
         out->n++;
-      if (!out->file)
+      if (!out->file && rows[i].inl < 0)
         out->file = file;
       last_file = file;
       last = rows[i];

@@ -112,6 +112,8 @@ static enum pcln_status layout(struct dump *d) {
   dump_num(d->out, "fixed_bytes", pcln_rec_layout(t)->size);
   dump_num(d->out, "funcdata_bytes", pcln_funcdata_size(t));
   dump_named_bool(d->out, "packed", t->flags & PCLN_MODF_PACKED);
+  dump_named_bool(d->out, "big_endian",
+                  t->swap == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__));
   dump_num(d->out, "stackmaps", maps == PCLN_NO_INDEX ? -1 : (int64_t)maps);
   dump_end(d->out);
   fields(d);

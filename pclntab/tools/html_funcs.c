@@ -29,7 +29,7 @@ enum column {
   COL_FUNC_ID,
   COL_FLAGS,
   COL_ROWS,    // positions
-  COL_FILE,    // of the first position
+  COL_FILE,    // of the first position that is not inlined
   COL_DETAILS, // bytes
 };
 

@@ -150,6 +150,18 @@ static void put_defers(struct html *h, const struct pcln_func *f) {
     html_num(&h->details, defers.closure_off[i]);
 }
 
+// Bytes from text start to the function that this one wraps, plus one; 0: none.
+static void put_wrapped(struct html *h, const struct pcln_func *f) {
+  const struct pcln_table *t = &h->d->file->table;
+  uint64_t entry;
+  const enum pcln_status status = pcln_wrapped(t, f, &entry);
+  if (status == PCLN_CORRUPT)
+    html_unreadable(h, f, "funcdata");
+  html_num(&h->details, status == PCLN_OK && entry >= t->text_start
+                            ? entry - t->text_start + 1
+                            : 0);
+}
+
 // --- The frame --------------------------------------------------------------
 
 // The first pc at which the frame is there.
@@ -179,4 +191,5 @@ void html_frame(struct html *h, const struct pcln_func *f) {
   put_objects(h, f);
   put_arguments(h, f);
   put_defers(h, f);
+  put_wrapped(h, f);
 }

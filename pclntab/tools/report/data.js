@@ -383,6 +383,7 @@ class Report {
       defers = { bits: r.num(), closures: [] };
       for (let k = 1; k < n; k++) defers.closures.push(r.num());
     }
+    const wraps = r.num() - 1;
     return {
       locals: this.mapAt(locals),
       args: this.mapAt(args),
@@ -390,6 +391,7 @@ class Report {
       objects,
       values,
       defers,
+      wraps,
     };
   }
 

@@ -186,9 +186,19 @@ class DetailView {
           r.hole[i] || r.args[i] === ARGS_UNKNOWN ? null : bytes(r.args[i]),
         ],
         ["Kind", r.kindOf(i)],
+        ["Wraps", this.wrapped()],
         ["Findings", this.findings(i)],
       ]),
     );
+  }
+
+  // The function that this one, made by the compiler, stands in for.
+  wrapped() {
+    const { wraps } = this.details.frame;
+    if (wraps < 0) return null;
+    const address = this.report.address(wraps);
+    const i = this.report.funcAt(address);
+    return i < 0 ? address : funcLink(this.report, i);
   }
 
   // What verification found in the function.

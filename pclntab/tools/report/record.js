@@ -39,11 +39,31 @@ class RecordTab {
     const part = [
       ...this.details.record.subarray(field.offset, field.offset + field.size),
     ];
-    const big = this.report.table.byte_order === "big";
+    const big = this.report.records("layout", "record")[0].big_endian;
     const digits = (big ? part : part.reverse())
       .map((b) => b.toString(16).padStart(2, "0"))
       .join("");
     return "0x" + (digits.replace(/^0+/, "") || "0");
+  }
+
+  // A stream's runs, to be unfolded; those that have a tab are shown there.
+  runs({ runs, i }) {
+    if (runs.length === 0) {
+      const unwinds = this.report.numberName("pcdata", i).startsWith("Unwind");
+      return `in the tab “${unwinds ? "Unwinding" : "Inlined"}”`;
+    }
+    const text = el("pre");
+    const show = () => {
+      text.textContent = runs
+        .map((x) => `+${x.lo.toString(16)} – ${x.hi.toString(16)}  ${x.value}`)
+        .join("\n");
+    };
+    return el(
+      "details",
+      { toggle: show },
+      el("summary", {}, plural(runs.length, "run")),
+      text,
+    );
   }
 
   make() {
@@ -60,7 +80,7 @@ class RecordTab {
         String(p.i),
         r.numberName("pcdata", p.i),
         hex(p.offset),
-        p.runs.length ? count(p.runs.length) : "see above",
+        this.runs(p),
       ]);
     const payloads = d.funcdata
       .map((offset, i) => ({ offset, i }))
@@ -89,9 +109,9 @@ class RecordTab {
       streams.length
         ? tableOf(
             "PCDATA streams",
-            ["PCDATA", "Meaning", "At pctab +", "Runs"],
+            ["PCDATA", "Meaning", "At pctab +", "Values"],
             streams,
-            [0, 3],
+            [0],
           )
         : el("p.quiet", {}, "The function has no PCDATA."),
       el("h3", {}, "Payloads"),
