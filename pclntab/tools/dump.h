@@ -144,7 +144,8 @@ void dump_put_name(struct dump_out *o, const char *name);
 void dump_put_num(struct dump_out *o, uint64_t v);
 void dump_put_hex(struct dump_out *o, uint64_t v, unsigned digits);
 
-// --- dump_progress.c: for who waits at a terminal -----------------------------
+// --- dump_progress.c: for who waits at a terminal
+// -----------------------------
 
 // `done` of `total` steps are done; to be called often, once for each function.
 void dump_progress(struct dump_out *o, uint64_t done, uint64_t total);

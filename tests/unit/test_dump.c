@@ -42,6 +42,22 @@ static void options_are_accepted_or_refused_by_name(void **state) {
       {"-fz a.out", "unknown option -z", DUMP_NONE},
       {"--lines a.out --func", "no argument for --func", DUMP_LINES},
       {"-e", "no argument for -e", DUMP_NONE},
+      {"-h", NULL, DUMP_HELP},
+      {"-V", NULL, DUMP_VERSION},
+      {"--exe=a.out -j .text 10", NULL, DUMP_LOOKUP},
+      {"-e a.out --demangle=auto 10", NULL, DUMP_LOOKUP},
+      {"--diff a b -C -s --func=x", NULL, DUMP_DIFF},
+      {"--lines a.out --address=0x10,021", NULL, DUMP_LINES},
+      {"--header a --magic=1.20 --text-start=0x1000", NULL, DUMP_HEADER},
+      {"-b elf64-x86-64 -e a.out 1",
+       "-b has no meaning here, a file's format is found in it: elf64-x86-64",
+       DUMP_NONE},
+      {"-e a.out --demangle=java 1",
+       "a style of demangling that is not known: java", DUMP_NONE},
+      {"--lines --address=7,7 a", "not an address or a range: 7,7", DUMP_LINES},
+      {"--lines --address=-7 a", "not an address or a range: -7", DUMP_LINES},
+      {"--lines -j .text a", "-j has no meaning with --lines", DUMP_LINES},
+      {"--diff a", "--diff needs two files", DUMP_DIFF},
       {"--lines a.out -f", "-f has no meaning with --lines", DUMP_LINES},
       {"--lines a.out 5", "an ADDRESS has no meaning with --lines", DUMP_LINES},
       {"--stats --func=x a", "--func has no meaning with --stats", DUMP_STATS},
@@ -476,6 +492,68 @@ static void lookup_prints_as_addr2line_does(void **state) {
   teardown(&x);
 }
 
+static void addresses_are_numbers_names_or_both(void **state) {
+  (void)state;
+  struct fixture x;
+  setup(&x);
+  static const struct {
+    const char *input;
+    uint64_t shown, va; // 0: refused
+  } cases[] = {
+      {"10", 0x10, 0x110},
+      {" 0X1f\r", 0x1f, 0x11f},
+      {"ffffffffffffffff", UINT64_MAX, 0xff},
+      {"main", 0x1000, 0x1000},
+      {"main+4", 0x1004, 0x1004},
+      {"main+0x10", 0x1010, 0x1010},
+      {"main+010", 0x1008, 0x1008},
+      {" main + 4 ", 0x1004, 0x1004},
+      {"_Z3fooi+0", 0x1040, 0x1040},
+      {"", 0, 0},
+      {"0x", 0, 0},
+      {"10000000000000000", 0, 0},
+      {"mai", 0, 0},
+      {"main+", 0, 0},
+      {"main+x", 0, 0},
+      {"main+4z", 0, 0},
+      {"main+-4", 0, 0},
+      {"+4", 0, 0},
+      {"nobody+4", 0, 0},
+  };
+  struct dump_addresses a = {.table = &x.file.table, .base = 0x100};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    uint64_t shown = 0, va = 0;
+    const char *s = cases[i].input;
+    assert_int_equal(dump_address_parse(&a, s, s + strlen(s), &shown, &va),
+                     cases[i].va != 0);
+    if (cases[i].va) {
+      assert_int_equal(shown, cases[i].shown);
+      assert_int_equal(va, cases[i].va);
+    }
+  }
+  dump_addresses_free(&a);
+  teardown(&x);
+}
+
+static void response_files_are_expanded(void **state) {
+  (void)state;
+  static const char text[] = "-a 'b c'\t\"d\\\"e\" f\\ g\n\n''h @/nonexistent ";
+  static const char *const want[] = {"x",   "-a", "b c",           "d\"e",
+                                     "f g", "h",  "@/nonexistent", "y"};
+  char name[40];
+  const int fd = memfd_create("arguments", 0);
+  assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+  snprintf(name, sizeof name, "@/proc/self/fd/%d", fd);
+  char *list[] = {(char[]){"x"}, name, (char[]){"y"}, NULL}, **argv = list;
+  int argc = 3;
+  assert_true(dump_args_expand(&argc, &argv));
+  assert_int_equal(argc, sizeof want / sizeof *want);
+  for (int i = 0; i < argc; i++)
+    assert_string_equal(argv[i], want[i]);
+  assert_null(argv[argc]);
+  close(fd);
+}
+
 static void lookup_in_json_has_every_frame(void **state) {
   (void)state;
   struct fixture x;
@@ -536,6 +614,8 @@ int main(void) {
       cmocka_unit_test(unreadable_records_are_reported_and_passed_by),
       cmocka_unit_test(stats_add_up),
       cmocka_unit_test(lookup_prints_as_addr2line_does),
+      cmocka_unit_test(addresses_are_numbers_names_or_both),
+      cmocka_unit_test(response_files_are_expanded),
       cmocka_unit_test(lookup_in_json_has_every_frame),
       cmocka_unit_test(lookup_answers_each_line_of_input),
       cmocka_unit_test(document_is_whole_json),
