@@ -96,6 +96,10 @@ add_test(NAME text/cli COMMAND ${PROJECT_SOURCE_DIR}/tests/text/cli.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 set_tests_properties(text/cli text/diff PROPERTIES LABELS text TIMEOUT 120)
 set_tests_properties(text/output PROPERTIES LABELS text TIMEOUT 120)
+add_test(NAME text/forensics COMMAND
+  ${PROJECT_SOURCE_DIR}/tests/text/forensics.py $<TARGET_FILE:pclntab-dump>)
+set_tests_properties(text/forensics PROPERTIES LABELS text TIMEOUT 120
+  SKIP_RETURN_CODE 77)
 
 add_test(NAME text/listing COMMAND ${PROJECT_SOURCE_DIR}/tests/text/listing.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}

@@ -66,12 +66,14 @@ static void override(const struct dump_options *options,
   }
 }
 
-// Opens the table, or what is inside of a damaged one.
+// Opens the table, or what is inside of a damaged one. What a scan found is
+// opened by its structure alone: its header was not what led there.
 static enum pcln_status open_table(struct dump_file *f, struct pcln_span bytes,
                                    const struct pcln_open_options *open,
                                    const struct pcln_sink *sink) {
-  const enum pcln_status status =
-      pcln_open(&f->table, bytes.ptr, bytes.len, open, sink);
+  enum pcln_status status = PCLN_NOT_FOUND;
+  if (!f->damaged)
+    status = pcln_open(&f->table, bytes.ptr, bytes.len, open, sink);
   if (status != PCLN_CORRUPT && status != PCLN_NOT_FOUND)
     return status;
   f->damaged = pcln_recover(&f->table, bytes.ptr, bytes.len, open, sink,
@@ -172,7 +174,8 @@ static enum pcln_status find_sidecar(struct dump_file *f,
 
 // --- A scan, where nothing leads to the table --------------------------------
 
-// The best candidate in the file, or none that convinces.
+// The best candidate in the file, or none that convinces. Of a table that is
+// cut off before functab there is a header with a magic, and not much more.
 static bool best_candidate(const struct dump_file *f,
                            struct pcln_candidate *best) {
   enum { CONVINCING = 60 };
@@ -183,7 +186,8 @@ static bool best_candidate(const struct dump_file *f,
   while (pcln_scan_next(&scan, &c))
     if (c.confidence > best->confidence)
       *best = c;
-  return best->confidence >= CONVINCING;
+  return best->confidence >= CONVINCING ||
+         (best->confidence > 0 && best->held >> PCLN_CHECK_MAGIC & 1);
 }
 
 // The address at which the byte `off` of the file is loaded.
