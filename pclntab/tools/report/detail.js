@@ -526,10 +526,3 @@ function callTree(calls) {
   calls.forEach((c, call) => seen.has(call) || order.push({ call, depth: 0 })); // damaged
   return order;
 }
-
-// A name without its package's path: "bytes.(*Buffer).Write".
-function shortName(name) {
-  const bracket = name.search(/[([<{]/);
-  const head = bracket < 0 ? name : name.slice(0, bracket);
-  return name.slice(head.lastIndexOf("/") + 1);
-}

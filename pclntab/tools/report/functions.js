@@ -16,7 +16,7 @@ const FUNCTION_COLUMNS = [
 // "Grow".
 function nameParts(report, i) {
   const name = report.nameOf(i);
-  const own = report.own[i];
+  const own = report.own[i] || ownStart(name);
   return [
     el("span.quiet", {}, name.slice(0, own)),
     el("b", {}, name.slice(own)),

@@ -52,6 +52,39 @@ function positionText(report, file, line) {
   return `${name}:${line > 0 ? line : 0}`;
 }
 
+// A C++ name without template arguments, parameters and return type, or "" for
+// other names. Operators have signs in their names that mean something else.
+function plainName(name) {
+  if (!name.includes("::") || name.includes("operator")) return "";
+  let depth = 0;
+  let plain = "";
+  for (const c of name.replaceAll("(anonymous namespace)", "{anonymous}")) {
+    if (c === "<") depth++;
+    else if (c === ">") depth--;
+    else if (depth === 0 && c === "(") break;
+    else if (depth === 0) plain += c;
+  }
+  return depth === 0 ? plain.slice(plain.lastIndexOf(" ") + 1) : "";
+}
+
+// Where a C++ function's own name begins, behind its namespaces and classes.
+function ownStart(name) {
+  const plain = plainName(name);
+  if (!plain) return 0;
+  const own = plain.slice(plain.lastIndexOf("::") + 2);
+  return Math.max(0, name.lastIndexOf(`::${own}`) + 2);
+}
+
+// A name to stand in a narrow place: without the package's path, as in
+// "bytes.(*Buffer).Write", or as plainName() has it.
+function shortName(name) {
+  const plain = plainName(name);
+  if (plain) return plain;
+  const bracket = name.search(/[([<{]/);
+  const head = bracket < 0 ? name : name.slice(0, bracket);
+  return name.slice(head.lastIndexOf("/") + 1);
+}
+
 // Colours for things that have no order, such as inlined functions: hues that
 // stay the same for a name. Lightness comes from the style sheet.
 function hueOf(text) {
