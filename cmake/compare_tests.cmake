@@ -81,3 +81,10 @@ target_link_libraries(code_faults PRIVATE pclntab_disasm_objects)
 pclntab_compare_program(mutate_table)
 target_link_libraries(mutate_table PRIVATE pclntab_check_objects
   pclntab_disasm_objects)
+
+# Where tables and text start are found, and build information, against Go's
+# own tools: other systems' formats, other ways of linking, programs installed.
+foreach(part cross linked buildinfo)
+  pclntab_compare_test(go_images_${part} go_images $<TARGET_FILE:pclntab-dump>
+    ${PROJECT_BINARY_DIR}/compare/go_images_${part} ${part})
+endforeach()

@@ -397,7 +397,8 @@ static void make_xcoff(struct maker *m) {
   put(m, wide ? 20 : 12, 4, m->n_symbols);
 }
 
-// --- Mach-O -------------------------------------------------------------------
+// --- Mach-O
+// -------------------------------------------------------------------
 static size_t macho_segment(struct maker *m, size_t at, const char *section,
                             size_t off, uint64_t va, size_t len,
                             uint32_t prot) {
