@@ -350,9 +350,12 @@ static uint64_t known(uint64_t va) { return va == PCLN_NO_VA ? 0 : va; }
 
 static void find_parts(const struct search *s, const uint64_t *symbols) {
   struct pcln_location *out = s->out;
-  out->gofunc = known(symbols[SYM_GOFUNC]);
-  if (!out->gofunc)
-    out->gofunc = known(symbols[SYM_GOFUNC_118]);
+  // Older releases have the symbol too, but count nothing from it.
+  if (s->headers.t.layout >= PCLN_GO_118) {
+    out->gofunc = known(symbols[SYM_GOFUNC]);
+    if (!out->gofunc)
+      out->gofunc = known(symbols[SYM_GOFUNC_118]);
+  }
   out->findfunctab = known(symbols[SYM_FINDFUNCTAB]);
   if (!s->has_module)
     return;
