@@ -75,6 +75,13 @@ pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c
   pclntab/dwarf_walk.c pclntab/module.c pclntab/parallel.c pclntab/status.c)
 pclntab_fuzz_test(elf SOURCES pclntab/elf_image.c pclntab/elf_plan.c
                   pclntab/elf_write.c pclntab/status.c LIBS z zstd)
+pclntab_fuzz_test(code SEEDS table LIBS capstone SOURCES disasm/check.c
+  disasm/check_calls.c disasm/check_code.c disasm/check_flow.c
+  disasm/check_rows.c disasm/insn_aarch64.c disasm/insn_aarch64_text.c
+  disasm/insn_text.c disasm/insn_x86_64.c
+  pclntab/frameinfo.c pclntab/go_funcdata.c pclntab/lookup.c
+  pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c
+  pclntab/stackmap.c)
 pclntab_fuzz_test(insn SOURCES disasm/insn_x86_64.c disasm/insn_aarch64.c)
 pclntab_fuzz_test(image SOURCES pclntab/buildinfo.c pclntab/go_names.c
   pclntab/image.c pclntab/image_elf.c pclntab/image_macho.c pclntab/image_pe.c

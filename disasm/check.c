@@ -22,11 +22,16 @@
 
 // --- Reports ----------------------------------------------------------------
 
-// Where in pctab the pair begins that says what `stream` says at `off`.
-static uint64_t pair_at(const struct pcln_table *t, uint32_t stream,
+// Where in pctab the pair begins that says what `stream` says at `off`. Of very
+// many findings only the first are placed so well.
+enum { MAX_PLACED = 1000 };
+static uint64_t pair_at(const struct pcdis_checker *c, uint32_t stream,
                         uint32_t off) {
+  const struct pcln_table *t = c->t;
   struct pcln_run_iter it;
   struct pcln_run run;
+  if (c->stats->findings > MAX_PLACED)
+    return stream;
   pcln_runs_begin(t, stream, &it);
   const uint8_t *pair = it.pos;
   while (pcln_runs_next(&it, &run) && run.hi <= off)
@@ -50,7 +55,7 @@ void pcdis_say_row(struct pcdis_checker *c, const char *fault, uint32_t off,
   const struct pcln_report r = {.fault = fault,
                                 .func_off = off,
                                 .region = "pctab",
-                                .region_off = pair_at(c->t, stream, off)};
+                                .region_off = pair_at(c, stream, off)};
   va_list args;
   va_start(args, format);
   say(c, r, format, args);
@@ -295,7 +300,7 @@ static bool is_part(const struct pcdis_checker *c) {
          is_unnamed(&c->func) || c->falls_into == c->func.entry;
 }
 
-bool pcdis_is_assembly(const struct pcdis_checker *c) {
+static bool is_assembly(const struct pcdis_checker *c) {
   struct pcln_run run;
   if (c->t->ours || c->t->layout >= PCLN_GO_118)
     return c->func.flags & PCLN_FLAG_ASM;
@@ -313,7 +318,7 @@ static bool moves_stack(const struct pcdis_checker *c) {
   if (c->t->ours)
     return false;
   return c->func.flags & PCLN_FLAG_SPWRITE ||
-         (c->t->layout < PCLN_GO_118 && pcdis_is_assembly(c));
+         (c->t->layout < PCLN_GO_118 && c->assembly);
 }
 
 static bool is_signal_frame(const struct pcdis_checker *c) {
@@ -364,6 +369,7 @@ static enum pcln_status check_func(struct pcdis_checker *c) {
     return PCLN_OK;
   }
   c->unwind = c->t->ours ? pcln_pcdata_stream(c->t, f, PCLN_PCDATA_UNWIND) : 0;
+  c->assembly = is_assembly(c);
   c->body.quantum = c->t->quantum;
   enum pcln_status status =
       pcdis_read_body(c->decoder, &c->body, code, size, f->entry);
@@ -404,9 +410,13 @@ static enum pcln_status check_all(struct pcdis_checker *c) {
   enum pcln_status status = PCLN_OK;
   for (uint32_t i = 0; i < c->t->n_funcs && status == PCLN_OK; i++) {
     status = pcln_func_at(c->t, i, &c->func);
-    if (status == PCLN_OK && c->func.hole)
+    // Each byte is looked at once, whatever the table says.
+    if (status != PCLN_OK || c->func.entry < c->checked)
+      continue;
+    c->checked = c->func.end;
+    if (c->func.hole)
       check_hole(c);
-    else if (status == PCLN_OK)
+    else
       status = check_func(c);
   }
   if (status == PCLN_OK && c->stats->findings)

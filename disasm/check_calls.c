@@ -18,7 +18,6 @@
 //     copies and clears memory, of what grows the stack in the prologue; in
 //     some releases also of panics, which do not come back, and the one of
 //     deferreturn that a recovered panic goes on at.
-
 //
 // In this project's tables only the first counts: -1 says that nothing is
 // known. There a row in force where no call is, is a finding as well; in Go's
@@ -83,7 +82,7 @@ static bool needs_row(const struct pcdis_checker *c, const struct maps *m,
     return false;
   if (c->t->ours || index >= 0)
     return true;
-  return !has_one_row(m) && !pcdis_is_assembly(c) && !never_collects(c, call);
+  return !has_one_row(m) && !c->assembly && !never_collects(c, call);
 }
 
 // The locals lie between SP at the call and their end.
@@ -182,7 +181,7 @@ static void check_safepoints(struct pcdis_checker *c) {
 static void check_args(struct pcdis_checker *c, const struct maps *m) {
   const int64_t word = c->t->ptr_size;
   const int64_t len = (int64_t)m->args.n_words * word;
-  if (!m->has_args || c->func.args < 0 || pcdis_is_assembly(c) ||
+  if (!m->has_args || c->func.args < 0 || c->assembly ||
       len <= (c->func.args + word - 1) / word * word)
     return;
   pcdis_say_funcdata(c, "code-map-size", 0, m->args.rows.ptr,

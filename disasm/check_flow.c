@@ -31,6 +31,7 @@
 // returns with a frame still there, the table was wrong about it.
 #include "check_flow.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -324,6 +325,7 @@ static void refuse(struct run *r, uint32_t i, const struct pcdis_frame *f) {
   case ABSENT:
     node->standing = REFUSED;
     node->frame = *f;
+    assert(r->n_refused < r->in->n);
     r->refused[r->n_refused++] = i;
     break;
   case REFUSED: // the better founded of the two

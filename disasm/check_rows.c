@@ -27,7 +27,7 @@ static void check_stream(struct pcdis_checker *c, uint32_t stream,
     const struct pcdis_step *s = pcdis_step_at(&c->body, run.lo);
     if (s && s->off == run.lo) {
       c->stats->rows++;
-    } else if (pcdis_is_assembly(c)) {
+    } else if (c->assembly) {
       c->stats->excused[PCDIS_EXCUSE_PIECES]++;
     } else if (s && !s->data && !s->loose && !said) {
       said = true;

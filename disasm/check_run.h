@@ -17,8 +17,12 @@ struct pcdis_checker {
   // The function at hand.
   struct pcln_func func;
   uint32_t unwind; // its stream of unwind rules; 0: none
+  bool assembly;   // as far as the table tells: its flags since go1.18, before
+                   // that its file's name
+
   struct pcdis_body body;
   struct pcdis_walk walk;
+  uint64_t checked;    // end of the function before
   uint64_t torn;       // where something ended inside an instruction
   uint64_t falls_into; // where the code of a function before went on to
 };
@@ -62,10 +66,6 @@ static inline int32_t pcdis_values_at(struct pcdis_values *v, uint32_t off,
   }
   return v->any ? v->run.value : -1;
 }
-
-// Whether the function at hand is assembly, as far as the table tells: its
-// flags since go1.18, before that its file's name.
-bool pcdis_is_assembly(const struct pcdis_checker *c);
 
 // Rows of all streams, against where instructions begin.
 void pcdis_check_rows(struct pcdis_checker *c);
