@@ -228,12 +228,17 @@ static void text_rule(struct dump *d, const struct pcdis_line *line,
   *last = *r;
 }
 
-static size_t put_digits(struct dump_out *o, const uint8_t *bytes, size_t n) {
+// The bytes as they stand in the file; an instruction that is a word, as that.
+static size_t put_code(struct dump_out *o, const struct pcdis_line *line,
+                       bool words) {
   static const char hex[] = "0123456789abcdef";
+  const size_t n = line->bytes.len;
+  const bool word = words && n == 4;
   char buf[64];
   for (size_t i = 0; i < n && i < sizeof buf / 2; i++) {
-    buf[2 * i] = hex[bytes[i] >> 4];
-    buf[2 * i + 1] = hex[bytes[i] & 15];
+    const uint8_t byte = line->bytes.ptr[word ? n - 1 - i : i];
+    buf[2 * i] = hex[byte >> 4];
+    buf[2 * i + 1] = hex[byte & 15];
   }
   dump_put(o, buf, 2 * n);
   return 2 * n;
@@ -323,7 +328,7 @@ static void text_line(struct dump *d, const struct pcdis_line *line,
   }
   pad_to(o, at, CODE_COLUMN);
   at = at < CODE_COLUMN ? CODE_COLUMN : at + 1;
-  at += put_digits(o, line->bytes.ptr, line->bytes.len);
+  at += put_code(o, line, d->file->table.quantum == 4);
   pad_to(o, at, TEXT_COLUMN);
   at = at < TEXT_COLUMN ? TEXT_COLUMN : at + 1;
   put_str(o, line->insn.text);
