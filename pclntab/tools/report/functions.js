@@ -13,9 +13,10 @@ const FUNCTION_COLUMNS = [
 ];
 
 // A name with what is not its own part set back: "strings.(*Builder)." before
-// "Grow".
-function nameParts(report, i) {
-  const name = report.nameOf(i);
+// "Grow". In the narrow list, C++ names go without arguments.
+function nameParts(report, i, narrow = false) {
+  const full = report.nameOf(i);
+  const name = (narrow && plainName(full)) || full;
   const own = report.own[i] || ownStart(name);
   return [
     el("span.quiet", {}, name.slice(0, own)),
@@ -106,7 +107,7 @@ class FunctionsView {
     row.classList.add("function-row");
     if (r.hole[i]) row.classList.add("hole");
     row.append(
-      el("span.c-name", { title: r.nameOf(i) }, nameParts(r, i)),
+      el("span.c-name", { title: r.nameOf(i) }, nameParts(r, i, true)),
       el("span.c-off", {}, r.address(r.off[i])),
       el("span.c-size", {}, count(r.size[i])),
       el("span.c-frame", {}, r.frame[i] ? count(r.frame[i] - 1) : "–"),
