@@ -27,6 +27,20 @@ for target in linux-amd64 linux-arm64 windows-amd64 darwin-amd64 darwin-arm64; d
   esac
   "$dump" --disasm='main.[km]*' "$work/$target" >"$work/$target.txt"
   FileCheck-19 "${patterns[@]}" main.go <"$work/$target.txt"
+  "$dump" --json --disasm='main.[km]*' "$work/$target" >"$work/$target.json"
+  python3 - "$source/docs/pclntab-dump.schema.json" "$work/$target.json" <<'PY'
+import json, sys
+import jsonschema
+schema, document = (json.load(open(name)) for name in sys.argv[1:])
+jsonschema.validate(document, schema)
+records = [r for r in document["records"] if r["kind"] == "insn"]
+assert sum("frames" in r for r in records) > 0 and \
+    sum(bool(r.get("live")) for r in records) > 0
+# Without a gap, each instruction behind the one before it.
+for a, b in zip(records, records[1:]):
+    end = int(a["va"], 16) + len(a["bytes"]) // 2
+    assert end == int(b["va"], 16) or b["cfa"] in ("sp", "sp+8"), b
+PY
   echo "$target: $(wc -l <"$work/$target.txt") lines"
 done
 
