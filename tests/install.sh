@@ -54,6 +54,15 @@ strip runtime
 ./runtime >out 2>&1 || { cat out; fail "README's runtime example"; }
 grep -q 'main at .*runtime\.c:' out || { cat out; fail "README's walk"; }
 
+# The schema that comes with pclntab-dump describes what it prints.
+for action in header funcs lines stats verify; do
+  pclntab-dump --json --$action runtime >dump.json
+  /usr/bin/python3 -c 'import json, jsonschema, sys
+jsonschema.validate(json.load(open("dump.json")), json.load(open(sys.argv[1])))
+' "$prefix/share/pclntab/pclntab-dump.schema.json" ||
+    fail "--json --$action is not what the schema says"
+done
+
 # Options: the README's table is that of the program.
 sed -nE 's/^\| `([a-z-]+)[`=].*/\1/p' "$src/README.md" | sort >documented
 pclntab-link --help | grep -oE -- '--[a-z-]+' | sed 's|^--||' | sort -u >known

@@ -176,6 +176,21 @@ class Checker:
         self.check_code(args, code, records, errors)
         return records
 
+    def sizes(self, path):
+        """The components add up to what readelf says of the section."""
+        sizes = {r["part"]: int(r["bytes"])
+                 for r in self.document(["--stats", path])
+                 if r["kind"] == "size"}
+        total = sizes.pop("total")
+        sections = subprocess.run(["readelf", "-SW", path],
+                                  stdout=subprocess.PIPE, text=True).stdout
+        want = re.search(r" \.(?:data\.rel\.ro\.)?(?:go)?pclntab +PROGBITS +"
+                         r"[0-9a-f]+ [0-9a-f]+ ([0-9a-f]+)", sections)
+        if sum(sizes.values()) != total or total != int(want.group(1), 16):
+            self.fail(["--stats", path], "components of %d bytes, total %d, "
+                      "section 0x%s" % (sum(sizes.values()), total,
+                                        want.group(1)))
+
     def lookup(self, path):
         places = [r["lo"] for r in self.document(["--funcs", path])[:300]
                   if "lo" in r]
@@ -190,7 +205,10 @@ def main():
     for path in sys.argv[3:]:
         for action in ACTIONS:
             checker.action(action + [path])
+        if path.endswith("-damaged"):
+            continue
         checker.lookup(path)
+        checker.sizes(path)
         checker.document(["--disasm=*main*", path])
         checker.action(["--diff", sys.argv[3], path])
     print("json_records.py: %d files, %d records; kinds: %s" % (

@@ -29,5 +29,16 @@ for release in 1.21 1.23; do
     files+=("$work/$arch-$release")
   done
 done
+# And a table with a byte changed in each of its streams: every record that can
+# stand for what is not readable.
+lua=$build/real/lua-gcc-O2-gold
+cp "$lua" "$work/lua-damaged"
+read -r at len < <(readelf -SW "$lua" | sed -nE \
+  's/.* \.pclntab +PROGBITS +[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+) .*/\1 \2/p')
+for ((i = 1; i < 64; i++)); do
+  printf '\377' | dd of="$work/lua-damaged" bs=1 conv=notrunc status=none \
+    seek=$((0x$at + i * 0x$len / 64))
+done
+files+=("$work/lua-damaged")
 exec "$source/tests/compare/json_records.py" \
   "$source/docs/pclntab-dump.schema.json" "$build/pclntab-dump" "${files[@]}"
