@@ -160,7 +160,9 @@ static void add(struct html *h, const struct pcln_func *f, struct place *last,
 void html_functions(struct html *h) {
   const struct pcln_table *t = &h->d->file->table;
   struct place last = {0, t->text_start};
-  for (uint32_t i = 0; i < t->n_funcs; i++) {
+  // A damaged table can repeat a long stream for each function; what does not
+  // fit into a page need not be read to its end.
+  for (uint32_t i = 0; i < t->n_funcs && h->details.status == PCLN_OK; i++) {
     dump_progress(h->d->out, i, t->n_funcs);
     struct pcln_func f;
     struct html_claim by = {.owner = HTML_OWNER_UNSELECTED};
