@@ -31,7 +31,8 @@ target_link_libraries(test_tables PRIVATE pclntab_warnings
 target_include_directories(test_tables PUBLIC tests/support)
 
 # Lookup half.
-foreach(module lookup pcvalue pcvalue_rows reader scan frameinfo verify)
+foreach(module lookup pcvalue pcvalue_rows reader scan frameinfo verify
+        verify_funcdata)
   pclntab_unit_test(${module} test_tables pclntab_lookup)
 endforeach()
 pclntab_unit_test(go_funcdata test_tables pclntab_lookup)

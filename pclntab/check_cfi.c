@@ -172,6 +172,10 @@ static void compare_function(const struct compare *c, uint32_t idx,
   struct stream pcsp = stream_at(d->pcsp, c->m->quantum);
   struct stream unwind = stream_at(unwind_of(d), c->m->quantum);
   c->run->step->n_functions++;
+  if (t->ours && f.flags != d->flags)
+    pcln_check_say(c->run, "cfi-flags", &f, 0, "functab", f.rec_off,
+                   "the flags are 0x%x, by the CFI they are 0x%x", f.flags,
+                   d->flags);
   for (uint32_t off = 0, hi; off < d->size; off = hi) {
     struct pcln_rule rule;
     struct pcln_run range;

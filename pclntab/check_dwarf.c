@@ -29,6 +29,7 @@ struct position {
 struct call {
   const char *name;
   int32_t start_line;
+  uint8_t func_id;
   uint32_t parent_pc; // bytes from the entry
   struct position at; // of the call; inl: the call around it
 };
@@ -221,6 +222,7 @@ static enum pcln_status set_table_side(struct compare *c,
     s->calls[s->n_calls++] =
         (struct call){.name = pcln_name_at(t, rec.name_off),
                       .start_line = rec.start_line,
+                      .func_id = rec.func_id,
                       .parent_pc = rec.parent_pc};
   }
   return place_calls(c, s) ? PCLN_OK : PCLN_NO_MEMORY;
@@ -241,6 +243,7 @@ static enum pcln_status set_dwarf_side(struct compare *c,
   for (uint32_t i = 0; i < d->n_inlines; i++)
     s->calls[i] = (struct call){.name = d->inlines[i].name,
                                 .start_line = d->inlines[i].start_line,
+                                .func_id = d->inlines[i].func_id,
                                 .parent_pc = d->inlines[i].parent_pc};
   return place_calls(c, s) ? PCLN_OK : PCLN_NO_MEMORY;
 }
@@ -397,6 +400,13 @@ static void compare_calls(struct compare *c, const struct place *p, int32_t t,
                      "the table says %s is called at %s:%d, DWARF says %s:%d",
                      a->name, shown(a->at.file), a->at.line, shown(b->at.file),
                      b->at.line);
+      return;
+    }
+    if (c->run->t->ours && a->func_id != b->func_id) {
+      pcln_check_say(c->run, "dwarf-inlined", f, p->off, "pctab", stream,
+                     "%s is inlined here, with the function identifier %u of "
+                     "Go, which no C function has",
+                     a->name, a->func_id);
       return;
     }
     if (!same_start(c, a->start_line, b->start_line))

@@ -30,6 +30,12 @@ static void compare(struct pcln_check_run *run, const struct pcln_func *f,
                    "the table has %llu bytes of it, the file %llu",
                    (unsigned long long)(f->end - f->entry),
                    (unsigned long long)s->size);
+  // What no source of a linked file says of a C function.
+  if (f->args != s->args || f->deferreturn != s->deferreturn ||
+      f->func_id != s->func_id)
+    pcln_check_say(run, "symbol-fields", f, 0, "functab", f->rec_off,
+                   "arguments, deferreturn or function identifier are not "
+                   "those of a C function");
 }
 
 static void say_missing(struct pcln_check_run *run, uint64_t va,

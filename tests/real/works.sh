@@ -75,6 +75,9 @@ while read -r exe p cc flags linker; do
   "quick_$p" "$exe" || fail "$what: its own test"
   "$dump" --verify "$exe" >"$tmp/out" 2>&1 ||
     { head -5 "$tmp/out"; fail "$what: table unsound"; }
+  # Structure, bytes, symbols, DWARF, CFI and code.
+  [ "$(grep -c '^checked .* findings=0$' "$tmp/out")" = 6 ] ||
+    { grep '^skipped' "$tmp/out"; fail "$what: a check did not run"; }
   strip -o "$tmp/stripped" "$exe" || fail "$what: strip"
   "quick_$p" "$tmp/stripped" || fail "$what: its own test after strip"
   "$dump" --verify "$tmp/stripped" >"$tmp/out" 2>&1 ||

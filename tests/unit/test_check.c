@@ -263,6 +263,12 @@ static void check_finds_another_inlined_function(void **state) {
   assert_found(s, "dwarf-inlined", "subject_outer");
 }
 
+static void check_finds_an_inlined_function_of_another_kind(void **state) {
+  struct subject *s = *state;
+  func(s, "subject_outer")->inlines[0].func_id = 3;
+  assert_found(s, "dwarf-inlined", "subject_outer");
+}
+
 static void check_finds_a_lost_inlined_call(void **state) {
   struct subject *s = *state;
   struct pcln_func_def *f = func(s, "subject_outer");
@@ -355,6 +361,12 @@ static void check_finds_another_kind_of_frame(void **state) {
   assert_found(s, "cfi-rule-signal", f->name);
 }
 
+static void check_finds_other_flags(void **state) {
+  struct subject *s = *state;
+  func(s, "subject_plain")->flags ^= PCLN_FLAG_TOPFRAME;
+  assert_found(s, "cfi-flags", "subject_plain");
+}
+
 // --- Symbols ----------------------------------------------------------------
 
 static void check_finds_another_name(void **state) {
@@ -387,6 +399,16 @@ static void check_finds_another_end(void **state) {
     if (i != PCLN_PCDATA_INLTREE)
       f->pcdata[i] = cut(s, f->pcdata[i], f->size);
   assert_found(s, "symbol-end", "subject_plain");
+}
+
+static void check_finds_fields_of_no_c_function(void **state) {
+  struct subject *s = *state;
+  struct pcln_func_def *f = func(s, "subject_plain");
+  f->args = 16;
+  assert_found(s, "symbol-fields", "subject_plain");
+  f->args = PCLN_ARGS_UNKNOWN;
+  f->func_id = 2;
+  assert_found(s, "symbol-fields", "subject_plain");
 }
 
 static void check_finds_a_missing_function(void **state) {
@@ -472,6 +494,7 @@ int main(void) {
       TEST(check_finds_another_file),
       TEST(check_maps_files_as_the_link_did),
       TEST(check_finds_another_inlined_function),
+      TEST(check_finds_an_inlined_function_of_another_kind),
       TEST(check_finds_a_lost_inlined_call),
       TEST(check_finds_another_call_site),
       TEST(check_finds_another_start_line),
@@ -479,7 +502,9 @@ int main(void) {
       TEST(check_finds_another_frame_pointer),
       TEST(check_finds_another_return_address),
       TEST(check_finds_another_kind_of_frame),
+      TEST(check_finds_other_flags),
       TEST(check_finds_another_name),
+      TEST(check_finds_fields_of_no_c_function),
       TEST(check_finds_another_end),
       TEST(check_finds_a_missing_function),
       TEST(check_finds_an_extra_function),
