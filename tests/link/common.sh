@@ -60,9 +60,20 @@ refuses() {
   }
 }
 
+# verified FILE: its table is sound. In static programs --verify finds code of
+# the C library that its own call frame information does not describe.
+verified() {
+  local libc='call_fini|__restore_rt|_dl_runtime_[a-z0-9_]+|__mpn_(add|sub)mul_1'
+  "$dump" --verify "$1" >verify.log 2>&1 && return
+  grep '^fault ' verify.log >findings.log || { cat verify.log; fail "$1"; }
+  if grep -vE "^fault code-(start|depth) error .*func=($libc) " findings.log; then
+    fail "$1"
+  fi
+}
+
 # sound FILE: it has one table, which is verified, in a segment of its own.
 sound() {
-  "$dump" --verify "$1" >verify.log 2>&1 || { cat verify.log; fail "$1"; }
+  verified "$1"
   readelf -lW "$1" >segments.log
   awk '$1 == "LOAD" { if ($3 "" <= last "") exit 1; last = $3 }' segments.log ||
     fail "$1: segments are out of order"

@@ -26,7 +26,7 @@ for linker in $linkers; do
     objcopy --strip-debug prog debug
     for copy in stripped eu all debug; do
       ./$copy | grep -qx 42 || fail "$linker $kind $copy does not run"
-      "$dump" --verify $copy
+      verified $copy
       cmp <("$dump" --lines prog) <("$dump" --lines $copy) ||
         fail "$linker $kind: $copy has another table"
     done
