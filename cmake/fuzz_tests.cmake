@@ -86,6 +86,7 @@ pclntab_fuzz_test(insn SOURCES disasm/insn_x86_64.c disasm/insn_aarch64.c)
 pclntab_fuzz_test(image SOURCES pclntab/buildinfo.c pclntab/go_names.c
   pclntab/image.c pclntab/image_elf.c pclntab/image_macho.c pclntab/image_pe.c
   pclntab/image_xcoff.c pclntab/locate.c pclntab/locate_module.c
+  pclntab/locate_version.c
   pclntab/lookup.c pclntab/lookup_open.c pclntab/pcvalue.c pclntab/crc32c.c
   pclntab/image_source.c
   pclntab/status.c tests/support/image_maker.c tests/support/sample_table.c

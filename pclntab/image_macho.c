@@ -429,6 +429,7 @@ static void relocate(const struct pcln_image *img, uint64_t va, uint8_t *bytes,
     uint64_t page = va > s.va ? (va - s.va) / s.page_size : 0;
     for (; page < s.n_pages && s.va + page * s.page_size < va + len; page++)
       relocate_page(img, &s, (uint32_t)page, va, bytes, len);
+    return; // the bytes are in one segment; none has two lists
   }
 }
 

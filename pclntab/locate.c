@@ -10,7 +10,7 @@
 // program's own; a program may carry others as data.
 #include "locate.h"
 
-#include "locate_module.h"
+#include "locate_private.h"
 
 static const char *const section_names[] = {PCLN_SECTION, PCLN_SECTION_GO,
                                             ".data.rel.ro" PCLN_SECTION_GO,
@@ -99,6 +99,7 @@ struct search {
   struct pcln_moduledata module; // its moduledata, if `has_module`
   bool has_module;
   bool ours;
+  unsigned n_read; // headers that could be read, sound or not
 };
 
 // Takes the table at `va` if it is one; `len` bounds it, 0: by what is stored.
@@ -111,9 +112,13 @@ static bool take(struct search *s, uint64_t va, uint64_t len,
   if (len == 0 || len > left)
     len = left;
   s->ours = is_ours(s->img, va);
-  if (!s->ours && (!read_table(s->img, va, len, s->options, &s->headers) ||
-                   !is_sound(s->img, va, &s->headers)))
-    return false;
+  if (!s->ours) {
+    if (!read_table(s->img, va, len, s->options, &s->headers))
+      return false;
+    s->n_read++;
+    if (!is_sound(s->img, va, &s->headers))
+      return false;
+  }
   *s->out = (struct pcln_location){.found_in = found_in,
                                    .va = va,
                                    .len = len,
@@ -230,22 +235,28 @@ static bool next_start(const struct pcln_image *img, const struct pcln_range *r,
   return false;
 }
 
-// A file made to keep us busy has more headers than a program.
-enum { MAX_CANDIDATES = 16 };
+// A file made to keep us busy has more headers than a program, each of which
+// costs a few walks over all relocations, and a sound one a search for its
+// moduledata.
+enum { MAX_READ = 128, MAX_SOUND = 8 };
 
 static bool by_scan(struct search *s) {
   struct search best = {0};
   struct pcln_location found, best_found = {0};
-  unsigned tries = 0;
+  unsigned n_read = 0, n_sound = 0;
   for (uint32_t i = 0; i < s->img->n_ranges; i++) {
     const struct pcln_range *r = &s->img->ranges[i];
     uint64_t off = (0 - r->va) & 3;
-    for (; tries < MAX_CANDIDATES && next_start(s->img, r, &off); off += 4) {
+    for (; n_read < MAX_READ && n_sound < MAX_SOUND &&
+           next_start(s->img, r, &off);
+         off += 4) {
       struct search next = {
           .img = s->img, .options = s->options, .out = &found};
-      if (!take(&next, r->va + off, 0, PCLN_FOUND_SCAN, ""))
+      const bool sound = take(&next, r->va + off, 0, PCLN_FOUND_SCAN, "");
+      n_read += next.n_read;
+      n_sound += sound;
+      if (!sound)
         continue;
-      tries++;
       next.has_module =
           pcln_moduledata_find(s->img, found.va, &next.headers, &next.module);
       if (!best.img || next.has_module > best.has_module ||
@@ -371,19 +382,6 @@ static void find_parts(const struct search *s, const uint64_t *symbols) {
     out->len = m->table_end - out->va;
 }
 
-// Programs older than go1.13 have no build information, but a variable.
-static void version_of_symbol(const struct pcln_image *img,
-                              struct pcln_buildinfo *out) {
-  static const char *const name = "runtime.buildVersion";
-  uint64_t va, text, len;
-  if (pcln_image_symbols(img, &name, 1, &va) == 0 ||
-      !pcln_image_word(img, va, &text) ||
-      !pcln_image_word(img, va + img->ptr_size, &len) ||
-      len >= sizeof out->version)
-    return;
-  out->version[pcln_image_read(img, text, out->version, (size_t)len)] = 0;
-}
-
 static void find_version(const struct search *s) {
   struct pcln_buildinfo *b = &s->out->build;
   enum pcln_layout layout;
@@ -391,7 +389,7 @@ static void find_version(const struct search *s) {
   if (pcln_buildinfo_find(s->img, b, NULL) != PCLN_OK)
     *b = (struct pcln_buildinfo){0};
   if (!b->version[0])
-    version_of_symbol(s->img, b);
+    pcln_build_version(s->img, b->version, sizeof b->version);
   const char *go = strstr(b->version, "go1."); // also "devel go1.22-..."
   if (go && pcln_layout_of_version(go, &layout, &minor))
     s->out->go_minor = minor;

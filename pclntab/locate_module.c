@@ -17,7 +17,7 @@
 // and then rodata and gofunc, which follow one another: go1.18 at W37, go1.20
 // at W39, the development version of 2026 at W42. From go1.26 on gofunc lies
 // inside of the table and epclntab follows it; that tells those apart.
-#include "locate_module.h"
+#include "locate_private.h"
 
 enum { WORDS = 64 };
 struct words {
@@ -135,7 +135,7 @@ size_t pcln_moduledata_places(const struct pcln_image *img, uint64_t *vas) {
 // Each candidate costs a walk over all relocations. A real file has a handful
 // of words that hold the table's address; one that has more was made to keep
 // us busy.
-enum { MAX_TRIES = 100 };
+enum { MAX_TRIES = 32 };
 
 bool pcln_moduledata_find(const struct pcln_image *img, uint64_t table,
                           const struct pcln_headers *h,

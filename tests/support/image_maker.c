@@ -193,6 +193,20 @@ static void put_build(struct maker *m) {
   put_text(m, rw + IMAGE_BUILD_OFF + 96, lines, (size_t)len);
 }
 
+// Variables that hold strings, across the border of two pages of 4 KB less a
+// word too.
+static void put_releases(struct maker *m) {
+  const size_t places[] = {0xff8, 0x900};
+  const size_t p = m->spec->ptr_size;
+  for (size_t i = 0; i < 2 && m->spec->releases[i]; i++) {
+    const char *text = m->spec->releases[i];
+    const size_t at = 0x980 + 0x20 * i;
+    put_address(m, places[i], IMAGE_RW_VA + at);
+    put_word(m, m->out->rw_off + places[i] + p, strlen(text));
+    put_text(m, m->out->rw_off + at, text, strlen(text));
+  }
+}
+
 // --- Strings and symbols -----------------------------------------------------
 static const struct {
   const char *name;
@@ -512,7 +526,7 @@ void make_image(const struct image_spec *spec, struct made_image *out) {
       [PCLN_FORMAT_PE] = make_pe,
       [PCLN_FORMAT_MACHO] = make_macho,
       [PCLN_FORMAT_XCOFF] = make_xcoff};
-  struct maker m = {.spec = spec, .out = out, .rw_len = 0x1000};
+  struct maker m = {.spec = spec, .out = out, .rw_len = 0x1100};
   const struct make_spec table =
       sample_spec(spec->layout, spec->ptr_size, 1, spec->big_endian, false);
   memset(out, 0, sizeof *out);
@@ -528,7 +542,10 @@ void make_image(const struct image_spec *spec, struct made_image *out) {
   put_text(&m, IMAGE_TABLE_OFF, (const char *)out->table.bytes, out->table.len);
   if (!spec->no_module)
     put_module(&m);
-  put_build(&m);
+  if (spec->releases[0])
+    put_releases(&m);
+  else
+    put_build(&m);
   put_address(&m, IMAGE_WORD_OFF, out->table_va);
   formats[spec->format](&m);
   out->len = out->base + m.end;

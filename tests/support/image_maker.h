@@ -33,6 +33,8 @@ struct image_spec {
   bool old_strings; // the build information's strings are pointed to
   bool inside;      // gofunc is in the table, as since go1.26
   bool no_text;     // moduledata's text has no bytes
+  // No build information, but strings in data that name these releases.
+  const char *releases[2];
 };
 // Every format, pointer size and byte order, and most layouts.
 enum { IMAGE_N_SPECS = 18 };

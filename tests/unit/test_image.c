@@ -218,6 +218,38 @@ static void located_tables_can_be_opened(void **state) {
   }
 }
 
+static void releases_are_found_without_build_information(void **state) {
+  (void)state;
+  static const struct {
+    const char *releases[2], *want;
+    unsigned minor;
+  } cases[] = {
+      {{"go1.12.6", NULL}, "go1.12.6", 12},
+      {{"go1.9", NULL}, "go1.9", 9},
+      {{"go1.14rc1", NULL}, "go1.14rc1", 14},
+      {{"go1.5beta3", "go1.5beta3"}, "go1.5beta3", 5},
+      {{"go1.12.6", "go1.13"}, "", 0}, // which?
+      {{"go1.", NULL}, "", 0},
+      {{"go1.1x", NULL}, "", 0},
+      {{"go1.12.", NULL}, "", 0},
+      {{"go1.12rc", NULL}, "", 0},
+      {{"go2.1.1", NULL}, "", 0},
+  };
+  for (size_t i = 0; i < IMAGE_N_SPECS; i++)
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+      struct image_spec spec = image_specs[i];
+      struct pcln_location l;
+      // Relocations of ELF are not gone through for it.
+      if (spec.format == PCLN_FORMAT_ELF && spec.relocated)
+        continue;
+      memcpy(spec.releases, cases[k].releases, sizeof spec.releases);
+      assert_int_equal(locate(&spec, k & 1, NULL, &l), PCLN_OK);
+      assert_string_equal(l.build.version, cases[k].want);
+      assert_int_equal(l.go_minor, cases[k].minor);
+      assert_int_equal(l.build.va, 0);
+    }
+}
+
 // --- Build information -------------------------------------------------------
 static void build_lines_are_split(void **state) {
   (void)state;
@@ -402,7 +434,7 @@ static void damaged_images_are_read_within_their_bytes(void **state) {
       if (at == made.base + 0xa00)
         at = rw;
       if (at == rw + 0xa00)
-        at = rw + 0x1000;
+        at = rw + 0x1100;
       if (at >= end)
         break;
       const uint8_t was = made.bytes[at];
@@ -433,6 +465,7 @@ int main(void) {
       cmocka_unit_test(gofunc_may_be_inside_the_table),
       cmocka_unit_test(moduledata_is_known_by_what_it_repeats),
       cmocka_unit_test(located_tables_can_be_opened),
+      cmocka_unit_test(releases_are_found_without_build_information),
       cmocka_unit_test(build_lines_are_split),
       cmocka_unit_test(long_build_lines_are_cut_and_passed_by),
       cmocka_unit_test(build_strings_outside_of_the_image_are_refused),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Private to locate*.c: the runtime's moduledata, the linker's record of where
-// the parts of a Go program are.
-#ifndef PCLNTAB_LOCATE_MODULE_H
-#define PCLNTAB_LOCATE_MODULE_H
+// Private to locate*.c: what a Go program says outside of its table: the
+// runtime's moduledata, the linker's record of where the parts of the program
+// are, and which release of Go it is of.
+#ifndef PCLNTAB_LOCATE_PRIVATE_H
+#define PCLNTAB_LOCATE_PRIVATE_H
 
 #include "image.h"
 #include "table.h"
@@ -25,5 +26,9 @@ size_t pcln_moduledata_places(const struct pcln_image *img, uint64_t *vas);
 bool pcln_moduledata_find(const struct pcln_image *img, uint64_t table,
                           const struct pcln_headers *h,
                           struct pcln_moduledata *out);
+
+// The runtime's own name of its release, for programs without build
+// information: "" if none is found, or several are.
+void pcln_build_version(const struct pcln_image *img, char *out, size_t cap);
 
 #endif
