@@ -110,6 +110,14 @@ static struct pcdis_value address(const struct pcdis_frame *f,
 
 // --- Instructions -----------------------------------------------------------
 
+// SP, moved by the number in the second temporary register.
+static struct pcdis_value sum_of(const struct pcdis_frame *f, int sign) {
+  const struct pcdis_value by = f->tmp[1];
+  if (!is_frame(f->sp) || by.held != PCDIS_NUMBER)
+    return unknown;
+  return at_frame((int64_t)f->sp.off + sign * (int64_t)by.off);
+}
+
 // What a register that holds `old`, whose caller's value is stored at `slot`,
 // holds after `p` went into it.
 static struct pcdis_value become(const struct pcdis_frame *f,
@@ -124,6 +132,11 @@ static struct pcdis_value become(const struct pcdis_frame *f,
   case PCDIS_TMP0:
   case PCDIS_TMP1:
     return address(f, p);
+  case PCDIS_SP_LESS:
+  case PCDIS_SP_MORE:
+    return sum_of(f, p.kind == PCDIS_SP_LESS ? -1 : 1);
+  case PCDIS_CONST:
+    return (struct pcdis_value){PCDIS_NUMBER, p.off};
   case PCDIS_SP_WORD:
   case PCDIS_FP_WORD: {
     const struct pcdis_value from = address(f, p);
@@ -170,15 +183,23 @@ static struct pcdis_value frame_only(struct pcdis_value v) {
   return is_frame(v) ? v : unknown;
 }
 
+static struct pcdis_value followed(struct pcdis_value v) {
+  return v.held == PCDIS_NUMBER ? v : frame_only(v);
+}
+
+static struct pcdis_value no_number(struct pcdis_value v) {
+  return v.held == PCDIS_NUMBER ? changed : v;
+}
+
 // The frame behind the step.
 static struct pcdis_frame apply(const struct pcdis_frame *f,
                                 const struct pcdis_step *s) {
   struct pcdis_frame out = *f;
   out.sp = frame_only(become(f, f->sp, changed, s->sp));
   for (int k = 0; k < PCDIS_N_TMP; k++)
-    out.tmp[k] = frame_only(become(f, f->tmp[k], changed, s->tmp[k]));
-  out.fp = become(f, f->fp, f->fp_slot, s->fp);
-  out.ra = become(f, f->ra, f->ra_slot, s->ra);
+    out.tmp[k] = followed(become(f, f->tmp[k], changed, s->tmp[k]));
+  out.fp = no_number(become(f, f->fp, f->fp_slot, s->fp));
+  out.ra = no_number(become(f, f->ra, f->ra_slot, s->ra));
   out.fp_slot =
       stored(f, uncovered(f->fp_slot, f->sp, out.sp), f->fp, s->fp_store);
   out.ra_slot =

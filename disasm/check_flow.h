@@ -61,6 +61,7 @@ enum pcdis_held {
   PCDIS_CALLERS, // what it held at the function's entry
   PCDIS_FRAME,   // CFA + off
   PCDIS_CHANGED, // neither of the two, as far as can be seen
+  PCDIS_NUMBER,  // off itself
 };
 struct pcdis_value {
   uint8_t held; // enum pcdis_held
@@ -69,7 +70,7 @@ struct pcdis_value {
 
 // The frame before a step. Offsets are from the CFA.
 struct pcdis_frame {
-  struct pcdis_value sp, tmp[PCDIS_N_TMP]; // FRAME or UNKNOWN
+  struct pcdis_value sp, tmp[PCDIS_N_TMP]; // FRAME or UNKNOWN, tmp or NUMBER
   struct pcdis_value fp, ra;
   struct pcdis_value fp_slot; // where the caller's FP is stored: FRAME;
   struct pcdis_value ra_slot; // CHANGED: nowhere

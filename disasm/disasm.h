@@ -37,6 +37,9 @@ enum pcdis_place_kind {
   PCDIS_FP,      // the old frame pointer + off
   PCDIS_TMP0,    // the old first temporary register + off
   PCDIS_TMP1,    // the old second one + off
+  PCDIS_SP_LESS, // the old stack pointer - the old second temporary register
+  PCDIS_SP_MORE, // their sum
+  PCDIS_CONST,   // off itself
   PCDIS_SP_WORD, // the word in memory at the old stack pointer + off
   PCDIS_FP_WORD, // the word in memory at the old frame pointer + off
   PCDIS_ALIGNED, // the old stack pointer, rounded down to a multiple of off

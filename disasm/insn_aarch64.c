@@ -101,6 +101,15 @@ static void address(uint32_t word, struct pcdis_insn *out) {
                     : out->va + (uint64_t)imm;
 }
 
+// movz, movn, movk.
+static void move_wide(uint32_t word, struct pcdis_insn *out) {
+  const uint64_t value = (uint64_t)bits(word, 5, 16) << bits(word, 21, 2) * 16;
+  wrote(out, rd_of(word));
+  struct pcdis_place *place = place_of(out, rd_of(word));
+  if (place && bits(word, 29, 2) == 2 && value <= INT32_MAX)
+    *place = pcdis_at(PCDIS_CONST, (int64_t)value);
+}
+
 static void data_immediate(uint32_t word, struct pcdis_insn *out) {
   const bool flags = bits(word, 29, 2) == 3;
   switch (bits(word, 23, 3)) {
@@ -123,6 +132,9 @@ static void data_immediate(uint32_t word, struct pcdis_insn *out) {
     else
       set_or_sp(out, rd_of(word), pcdis_at(PCDIS_OTHER, 0));
     break;
+  case 5:
+    move_wide(word, out);
+    break;
   default:
     wrote(out, rd_of(word));
   }
@@ -138,12 +150,24 @@ static bool is_move(uint32_t word) { // mov xd, xm: orr xd, xzr, xm
 // return address, so signing leaves it the same.
 static bool signs(uint32_t word) { return (word & 0xffff8000) == 0xdac10000; }
 
+// add and sub of an extended register, which is how SP can be an operand. Go
+// moves SP by the second temporary where no immediate is large enough.
+static void add_extended(uint32_t word, struct pcdis_insn *out) {
+  const uint32_t plain = word & 0xbfffffe0; // all 8 bytes, not shifted
+  struct pcdis_place value = pcdis_at(PCDIS_OTHER, 0);
+  if (plain == (0x8b2063e0 | TMP1 << 16))
+    value = pcdis_at(word >> 30 & 1 ? PCDIS_SP_LESS : PCDIS_SP_MORE, 0);
+  set_or_sp(out, rd_of(word), value);
+}
+
 static void data_register(uint32_t word, struct pcdis_insn *out) {
   const unsigned rd = rd_of(word);
   const bool extended = (word & 0x3fe00000) == 0x0b200000; // add, sub
   const bool tag = (word & 0xffe0fc00) == 0x9ac01000;      // irg
   const bool checked = (word & 0xbfe0e000) == 0x9a002000;  // addpt, subpt
-  if (extended || tag || checked)
+  if (extended)
+    add_extended(word, out);
+  else if (tag || checked)
     set_or_sp(out, rd, pcdis_at(PCDIS_OTHER, 0));
   else if (is_move(word) && bits(word, 16, 5) == FP && rd != FP)
     set_or_sp(out, rd == SP ? 0 : rd, pcdis_at(PCDIS_FP, 0));

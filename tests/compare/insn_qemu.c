@@ -96,7 +96,12 @@ static void compare_register(struct counts *c, const struct pcdis_insn *insn,
   static const char *const names[N] = {
       [TMP0] = "x20", [TMP1] = "x27", [FP] = "fp", [LR] = "lr", [SP] = "sp"};
   uint64_t said = at(base_of(before, (enum pcdis_place_kind)p.kind), p.off);
-  if (p.kind == PCDIS_SAME) {
+  if (p.kind == PCDIS_SP_LESS || p.kind == PCDIS_SP_MORE) {
+    said = p.kind == PCDIS_SP_LESS ? before->r[SP] - before->r[TMP1]
+                                   : before->r[SP] + before->r[TMP1];
+  } else if (p.kind == PCDIS_CONST) {
+    said = (uint64_t)p.off;
+  } else if (p.kind == PCDIS_SAME) {
     said = before->r[n];
   } else if (p.kind == PCDIS_SP_WORD || p.kind == PCDIS_FP_WORD) {
     if ((n != FP && n != LR) || shadow[said / 8 % N_SHADOW].va != said)

@@ -9,6 +9,7 @@
 //             other
 //   fp@sp-8   where FP or LR is stored
 //   call+16   flow and target, from the instruction; call* through a register
+//   #16       a number; sp-tmp1: SP, moved by the number in tmp1
 //   tmp0      x20, and tmp1 x27, in which Go's prologues keep addresses
 //   pad       padding; refers=+8 the address that an operand names
 #ifndef INSN_CASES_H
@@ -256,6 +257,17 @@ static const struct insn_case aarch64_cases[] = {
     {"sub x20, sp, #416", "f48306d1", "tmp0=sp-416"},
     {"sub x27, sp, #0x1, lsl #12", "fb0740d1", "tmp1=sp-4096"},
     {"mov x20, x0", "f40300aa", "tmp0=other"},
+    {"mov x27, #0x2030", "1b0684d2", "tmp1=#8240"},
+    {"movz x20, #1, lsl #16", "3400a0d2", "tmp0=#65536"},
+    {"movz x27, #0xffff, lsl #16", "fbffbfd2", "tmp1=other"},
+    {"movk x27, #1, lsl #16", "3b00a0f2", "tmp1=other"},
+    {"mov x27, #-2", "3b008092", "tmp1=other"},
+    {"sub x20, sp, x27", "f4633bcb", "tmp0=sp-tmp1"},
+    {"sub sp, sp, x27", "ff633bcb", "sp=sp-tmp1"},
+    {"add sp, sp, x27", "ff633b8b", "sp=sp+tmp1"},
+    {"add sp, sp, x27, lsl #1", "ff673b8b", "sp=other"},
+    {"add sp, x20, x27", "9f623b8b", "sp=other"},
+    {"add sp, sp, w27, uxtw", "ff433b8b", "sp=other"},
     {"ldr x27, [sp, #8]", "fb0740f9", "tmp1=[sp+8]"},
     {"ldp x20, x27, [x0]", "146c40a9", "tmp0=word tmp1=word"},
     {"str x29, [x27, #8]", "7d0700f9", "fp@tmp1+8"},
@@ -272,7 +284,7 @@ static const struct insn_case aarch64_cases[] = {
     {"mov x19, x29", "f3031daa", ""},
     {"mov x30, x9", "fe0309aa", "ra=other"},
     {"mov x16, sp", "f0030091", ""},
-    {"mov w29, #5", "bd008052", "fp=other"},
+    {"mov w29, #5", "bd008052", "fp=#5"},
     {"movk x30, #1, lsl #16", "3e00a0f2", "ra=other"},
     {"cmp sp, x16", "ff6330eb", ""},
     {"cmp x29, x30", "bf031eeb", ""},

@@ -30,6 +30,10 @@ enum op {
   FP_IS_NEW, // fp becomes something else
   LOAD_FP,   // from somewhere in memory
   SP_OF_FP,  // lea sp, [fp + arg]
+  NUMBER,    // the second temporary becomes arg
+  TMP_LESS,  // the first becomes sp less the second
+  SP_IS_TMP, // sp becomes the first
+  SP_MORE,   // sp moves up by the second
   CALL,      // of one that returns
   CALL_GONE, // of one that is not seen to return
   JUMP,      // to instruction number arg
@@ -103,6 +107,18 @@ static void set_step(struct pcdis_step *s, const struct line *l) {
     break;
   case SP_OF_FP:
     s->sp = place(PCDIS_FP, l->arg);
+    break;
+  case NUMBER:
+    s->tmp[1] = place(PCDIS_CONST, l->arg);
+    break;
+  case TMP_LESS:
+    s->tmp[0] = place(PCDIS_SP_LESS, 0);
+    break;
+  case SP_IS_TMP:
+    s->sp = place(PCDIS_TMP0, 0);
+    break;
+  case SP_MORE:
+    s->sp = place(PCDIS_SP_MORE, 0);
     break;
   case CALL:
   case CALL_GONE:
@@ -253,6 +269,22 @@ static void proves_a_stack_that_is_aligned_and_left_by_fp(void **state) {
       {POP_FP, 0, SP(16), -16, OK},    {RETURN, 0, SP(8), 0, OK},
       {END, 0, NONE, 0, NOTHING}};
   assert_int_equal(check(lines).insns_proven, 8);
+}
+
+// Go on AArch64, where no immediate is large enough.
+static void proves_frames_of_a_size_in_a_register(void **state) {
+  (void)state;
+  static const struct line lines[] = {
+      {NUMBER, 8000, SP(8), 0, OK},    {TMP_LESS, 0, SP(8), 0, OK},
+      {SP_IS_TMP, 0, SP(8), 0, OK},    {CALL, 0, SP(8008), 0, OK},
+      {NUMBER, 8000, SP(8008), 0, OK}, {SP_MORE, 0, SP(8008), 0, OK},
+      {RETURN, 0, SP(8), 0, OK},       {END, 0, NONE, 0, NOTHING}};
+  assert_int_equal(check(lines).insns_proven, 7);
+  static const struct line wrong[] = {
+      {NUMBER, 8000, SP(8), 0, OK}, {TMP_LESS, 0, SP(8), 0, OK},
+      {SP_IS_TMP, 0, SP(8), 0, OK}, {CALL, 0, SP(8016), 0, PCDIS_FAULT_CFA},
+      {STOP, 0, SP(8016), 0, OK},   {END, 0, NONE, 0, NOTHING}};
+  check(wrong);
 }
 
 // GCC leaves the rule for FP in force behind the pop: the word is still there.
@@ -593,6 +625,7 @@ int main(void) {
       cmocka_unit_test(proves_pushes_and_pops),
       cmocka_unit_test(proves_frame_pointers),
       cmocka_unit_test(proves_a_stack_that_is_aligned_and_left_by_fp),
+      cmocka_unit_test(proves_frames_of_a_size_in_a_register),
       cmocka_unit_test(believes_a_slot_below_sp),
       cmocka_unit_test(a_second_store_of_fp_moves_no_slot),
       cmocka_unit_test(joins_paths),

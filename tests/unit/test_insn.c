@@ -34,8 +34,9 @@ static void add_place(char *buf, const char *name, struct pcdis_place p) {
       [PCDIS_SP] = "%ssp%+d ",        [PCDIS_FP] = "%sfp%+d ",
       [PCDIS_TMP0] = "%stmp0%+d ",    [PCDIS_TMP1] = "%stmp1%+d ",
       [PCDIS_SP_WORD] = "%s[sp%+d] ", [PCDIS_FP_WORD] = "%s[fp%+d] ",
-      [PCDIS_WORD] = "%sword ",       [PCDIS_ALIGNED] = "%salign%d ",
-      [PCDIS_OTHER] = "%sother "};
+      [PCDIS_SP_LESS] = "%ssp-tmp1 ", [PCDIS_SP_MORE] = "%ssp+tmp1 ",
+      [PCDIS_CONST] = "%s#%d ",       [PCDIS_WORD] = "%sword ",
+      [PCDIS_ALIGNED] = "%salign%d ", [PCDIS_OTHER] = "%sother "};
   if (p.kind == PCDIS_SAME)
     return;
 #pragma GCC diagnostic push
