@@ -43,7 +43,9 @@ struct pcln_source {
 
 static inline struct pcln_source pcln_source_memory(const void *bytes,
                                                     size_t len) {
-  return (struct pcln_source){.bytes = (const uint8_t *)bytes, .len = len};
+  // All members, since C++ warns of those left out.
+  const struct pcln_source source = {(const uint8_t *)bytes, NULL, NULL, len};
+  return source;
 }
 
 // Copies bytes from `off` on into `buf`; returns how many of `len` there were.

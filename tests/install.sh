@@ -125,6 +125,15 @@ main=$(nm by-pkg-config | awk '$3 == "main" { print "0x" $1 }')
 ./read-table by-pkg-config 0x1 | grep -q 'not found' ||
   fail "read-table and an address outside"
 
+# Each header by itself, in C and in C++.
+for header in "$prefix"/include/pclntab/*.h; do
+  for language in c c++; do
+    echo "#include <pclntab/$(basename "$header")>" |
+      gcc -x $language -Wall -Wextra -Werror $(pkg-config --cflags pclntab) \
+        -fsyntax-only - || fail "$(basename "$header") in $language"
+  done
+done
+
 # The library behind it.
 mkdir "$tmp/check" && cd "$tmp/check"
 cat >main.c <<'EOF'
