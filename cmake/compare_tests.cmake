@@ -81,6 +81,9 @@ target_link_libraries(code_faults PRIVATE pclntab_disasm_objects)
 pclntab_compare_program(mutate_table)
 target_link_libraries(mutate_table PRIVATE pclntab_check_objects
   pclntab_disasm_objects)
+pclntab_compare_test(go_verify go_verify $<TARGET_FILE:pclntab-dump>
+  $<TARGET_FILE:mutate_table> ${PROJECT_BINARY_DIR}/compare/go)
+set_tests_properties(compare/go_verify PROPERTIES DEPENDS compare/go_tables)
 
 # Where tables and text start are found, and build information, against Go's
 # own tools: other systems' formats, other ways of linking, programs installed.

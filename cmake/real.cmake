@@ -28,6 +28,9 @@ pclntab_real_test(html-report
 pclntab_real_test(code ${PROJECT_SOURCE_DIR}/tests/compare/code_real.sh
   $<TARGET_FILE:code_faults> ${PROJECT_BINARY_DIR})
 
+pclntab_real_test(mutate ${PROJECT_SOURCE_DIR}/tests/real/mutate.sh
+  ${PROJECT_BINARY_DIR})
+
 # The demo, on each linker: the traceback names the bug, the library and main.
 foreach(linker gold bfd lld)
   pclntab_real_test(demo-${linker} ${PROJECT_SOURCE_DIR}/scripts/demo ${linker})
