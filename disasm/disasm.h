@@ -65,7 +65,8 @@ struct pcdis_insn {
   // machine pushes return addresses. PCDIS_OTHER is also said in doubt.
   // `tmp` are the other registers in which compilers for the machine keep
   // addresses of the stack, if there are any: Go's prologues on AArch64 store
-  // into a large frame before they move SP, through x20, until go1.17 x27.
+  // into a large frame before they move SP, through x20, until go1.17 x27;
+  // x27 also holds the size of a frame that is too large for an immediate.
   struct pcdis_place sp, fp, ra, tmp[PCDIS_N_TMP];
   // Where the old frame pointer and link register are stored: PCDIS_SAME, SP,
   // FP or a TMP (memory at the old register's value + off). A push is a store.
