@@ -270,6 +270,8 @@ static bool plant_ra(struct plant *p) {
 }
 
 static bool plant_row(struct plant *p) {
+  if (p->m->quantum > 1)
+    return false;
   runs_of(p->t, p->f->pcln, &runs);
   if (runs.n < 3 || p->f->n_inlines)
     return false;
@@ -293,9 +295,14 @@ static bool is_simple(const struct pcln_func_def *f) {
   return true;
 }
 
+// (Where instructions have one length nothing can be in the middle of them, and
+// nearly any bytes are one.)
+
 // The next function takes the last byte of this one, in the middle of its last
 // instruction.
 static bool plant_start(struct plant *p) {
+  if (p->m->quantum > 1)
+    return false;
   if (p->i + 1 == p->m->n_funcs)
     return false;
   struct pcln_func_def *next = p->f + 1;
@@ -311,6 +318,8 @@ static bool plant_start(struct plant *p) {
 }
 
 static bool plant_end(struct plant *p) {
+  if (p->m->quantum > 1)
+    return false;
   const struct pcdis_insn last = last_insn(p->f);
   if (p->i + 1 == p->m->n_funcs || p->f[1].va == p->f->va + p->f->size ||
       last.flow != PCDIS_JUMP || last.len < 2 || !is_simple(p->f))
@@ -320,6 +329,8 @@ static bool plant_end(struct plant *p) {
 }
 
 static bool plant_bytes(struct plant *p) {
+  if (p->m->quantum > 1)
+    return false;
   enum { NO_INSTRUCTION = 0x06 };
   const struct pcdis_insn first = insn_at(p->f->va);
   if (first.flow != PCDIS_NEXT || insn_at(p->f->va + first.len).len < 3)

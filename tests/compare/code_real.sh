@@ -5,11 +5,12 @@
 # but for a fault of clang 19 that is in its call frame information as well: in
 # the epilogues of four functions it says that SP moved two instructions after
 # it did. Then every fault is planted somewhere, and found alone; and of random
-# changes of single rows nearly all are found.
+# changes of single rows nearly all are found. The same for Lua on AArch64.
 #
 #   tests/compare/code_real.sh CODE_FAULTS BUILD
 set -euo pipefail
-code_faults=${1:?code_faults} list=${2:?build folder}/real/list
+code_faults=${1:?code_faults} build=${2:?build folder}
+list=$build/real/list
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 bad=0
@@ -49,6 +50,17 @@ sed -n 's/^\(code-[a-z-]*\): \([0-9]*\)$/\1 \2/p' "$out/all" |
 cat "$out/sums"
 [ "$(wc -l <"$out/sums")" -ge 17 ] || fail "faults are missing"
 grep ' 0$' "$out/sums" && fail "never planted"
+
+# AArch64, where nothing can be in the middle of an instruction.
+for o in O0 O2; do
+  aarch64-linux-gnu-gcc -$o -g -DLUA_USE_POSIX -o "$out/lua-$o" \
+    $(ls "$build"/real/src/lua5.4/src/*.c | grep -v /luac.c) -lm
+  "$build/pclntab-link" --move-phdrs "$out/lua-$o"
+  "$code_faults" check "$out/lua-$o" >"$out/check"
+  echo "lua aarch64 $o: $(tail -1 "$out/check")"
+  grep '^finding' "$out/check" && fail "findings on AArch64"
+  "$code_faults" plant "$out/lua-$o" >"$out/plant" || fail "$(cat "$out/plant")"
+done
 
 sqlite=$(awk '$2 == "sqlite" && $4 == "O2" { print $1; exit }' "$list")
 "$code_faults" sweep "$sqlite" 200 1 | tee "$out/sweep" | tail -6
