@@ -291,14 +291,18 @@ static void coverage_records(struct dump_out *o, const struct coverage *c) {
   text_record(o, "unwindable", c->unwindable, c->in_functions);
 }
 
-static enum pcln_status read_functions(const struct pcln_table *t,
+// What cannot be read is reported, counts as nothing, and makes *damaged true.
+static enum pcln_status read_functions(struct dump *d,
                                        struct coverage *coverage,
-                                       struct uses *uses) {
+                                       struct uses *uses, bool *damaged) {
+  const struct pcln_table *t = &d->file->table;
   for (uint32_t i = 0; i < t->n_funcs; i++) {
     struct pcln_func f;
-    const enum pcln_status status = pcln_func_at(t, i, &f);
-    if (status != PCLN_OK)
-      return status;
+    if (pcln_func_at(t, i, &f) != PCLN_OK) {
+      f = (struct pcln_func){.idx = i};
+      *damaged |= dump_unreadable(d, &f, "functab") != PCLN_OK;
+      continue;
+    }
     cover(coverage, t, &f);
     if (!f.hole && !add_uses(uses, t, &f))
       return PCLN_NO_MEMORY;
@@ -311,7 +315,8 @@ enum pcln_status dump_stats(struct dump *d) {
   struct uses uses = {0};
   struct coverage coverage = {0};
   struct dump_sizes sizes = {0};
-  enum pcln_status status = read_functions(t, &coverage, &uses);
+  bool damaged = false;
+  enum pcln_status status = read_functions(d, &coverage, &uses, &damaged);
   if (status == PCLN_OK)
     status = dump_sizes_measure(t, &sizes);
   if (status == PCLN_OK) {
@@ -327,5 +332,5 @@ enum pcln_status dump_stats(struct dump *d) {
                                             .text = pcln_status_text(status)});
   dump_sizes_free(&sizes);
   free(uses.list);
-  return status;
+  return status == PCLN_OK && damaged ? PCLN_CORRUPT : status;
 }
