@@ -104,3 +104,6 @@ pclntab_fuzz_test(listing SEEDS table SOURCES disasm/annotate.c
   pclntab/frameinfo.c pclntab/go_funcdata.c pclntab/lookup.c
   pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c
   pclntab/stackmap.c LIBS capstone)
+pclntab_fuzz_test(funcdata SOURCES pclntab/frameinfo.c pclntab/go_args.c
+  pclntab/go_funcdata.c pclntab/go_names.c pclntab/lookup.c pclntab/pcvalue.c
+  pclntab/stackmap.c pclntab/stackmap_objects.c)

@@ -33,9 +33,11 @@ struct pcln_go_range pcln_go_range(const struct pcln_table *t) {
     return (struct pcln_go_range){26, LAST_RELEASE};
   // A release that never wrote this layout says nothing: the layout is what is
   // read.
-  if (t->go_minor < layout.lo || t->go_minor > layout.hi)
-    return layout;
-  return (struct pcln_go_range){t->go_minor, t->go_minor};
+  if (t->go_minor >= layout.lo && t->go_minor <= layout.hi)
+    return (struct pcln_go_range){t->go_minor, t->go_minor};
+  if (t->go_lo >= layout.lo && t->go_hi <= layout.hi && t->go_lo <= t->go_hi)
+    return (struct pcln_go_range){t->go_lo, t->go_hi};
+  return layout;
 }
 
 static bool overlaps(struct pcln_go_range r, uint8_t lo, uint8_t hi) {
@@ -406,6 +408,71 @@ bool pcln_is_wrapper(const struct pcln_table *t, uint8_t id) {
       return false;
   }
   return true;
+}
+
+// --- Which release it may be -------------------------------------------------
+
+// The number of the name in the list, or -1.
+static int id_of(const struct func_ids *ids, const char *name) {
+  const size_t len = strlen(name);
+  int id = 0;
+  for (const char *s = ids->names, *end; (end = strchr(s, ' ')); s = end + 1) {
+    if ((size_t)(end - s) == len && memcmp(s, name, len) == 0)
+      return id;
+    id++;
+  }
+  return -1;
+}
+
+// Whether the stretch may have given this funcID to the runtime's function
+// `name`, which is without its package. A wrapper that adapts the calling
+// convention has the name of what it wraps, and some functions in assembly went
+// without their number in one release or another.
+static bool may_be(const struct func_ids *ids, const char *name, uint8_t id) {
+  enum { FIRST_WRAPPER = 14 }; // from then on deferreturn counts as one
+  size_t len;
+  (void)id_name(ids, id, &len);
+  if (len == 0)
+    return false;
+  if (strcmp(name, "deferreturn") == 0)
+    return ids->lo < FIRST_WRAPPER || id == id_of(ids, "wrapper");
+  const int want = id_of(ids, strcmp(name, "main") ? name : "runtime_main");
+  return id == 0 || want < 0 || want == id || id == id_of(ids, "wrapper");
+}
+
+// The stretches, a bit for each, that contradict none of the functions.
+static unsigned possible_stretches(const struct pcln_table *t) {
+  static const char package[] = "runtime.";
+  unsigned left = (1u << N_FUNC_IDS) - 1;
+  struct pcln_func f;
+  for (uint32_t i = 0; i < t->n_funcs; i++) {
+    if (pcln_func_at(t, i, &f) != PCLN_OK || f.hole ||
+        strncmp(f.name, package, sizeof package - 1) != 0)
+      continue;
+    for (unsigned k = 0; k < N_FUNC_IDS; k++)
+      if (!may_be(&func_ids[k], f.name + sizeof package - 1, f.func_id))
+        left &= ~(1u << k);
+  }
+  return left;
+}
+
+void pcln_infer_release(struct pcln_table *t) {
+  const struct pcln_go_range r = pcln_go_range(t);
+  uint8_t lo = UINT8_MAX, hi = 0;
+  if (t->ours || r.lo == r.hi)
+    return;
+  const unsigned left = possible_stretches(t);
+  for (unsigned k = 0; k < N_FUNC_IDS; k++) {
+    const struct func_ids *ids = &func_ids[k];
+    if (!(left >> k & 1) || !overlaps(r, ids->lo, ids->hi))
+      continue;
+    lo = ids->lo < lo ? ids->lo : lo;
+    hi = ids->hi > hi ? ids->hi : hi;
+  }
+  if (lo > hi)
+    return;
+  t->go_lo = lo > r.lo ? lo : (uint8_t)r.lo;
+  t->go_hi = hi < r.hi ? hi : (uint8_t)r.hi;
 }
 
 // --- Flags ------------------------------------------------------------------

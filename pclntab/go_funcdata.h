@@ -72,6 +72,12 @@ struct pcln_go_range {
 };
 PCLN_API struct pcln_go_range pcln_go_range(const struct pcln_table *t);
 
+// Narrows the releases of a table whose go_minor is not known, by what is in
+// it: functions of Go's runtime carry funcIDs, which moved between releases.
+// Sets t->go_lo and t->go_hi, or leaves them where the table contradicts every
+// release. Reads the name of each function, once. Call it after pcln_open().
+PCLN_API void pcln_infer_release(struct pcln_table *t);
+
 // Names, as Go's runtime spells them without the prefix: "StackMapIndex",
 // "ArgsPointerMaps", "wrapper". Written into `buf`, which is returned, cut off
 // to fit; PCLN_NAME_MAX bytes are enough. Where the release is not known, names

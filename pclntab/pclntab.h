@@ -64,7 +64,8 @@ struct pcln_table {
   uint64_t funcdata_va; // before go1.18: link-time address of funcdata.ptr[0]
   struct pcln_span (*at)(void *ctx, uint64_t va); // as given to pcln_open()
   void *at_ctx;
-  unsigned go_minor; // as given to pcln_open()
+  unsigned go_minor;    // as given to pcln_open()
+  uint8_t go_lo, go_hi; // else the releases in question: pcln_infer_release()
   struct pcln_span build_id;
 };
 

@@ -9,6 +9,8 @@
 // opened. All others are read where they are, in the mapped file.
 #include "dump.h"
 
+#include "go_funcdata.h"
+
 #include "scan.h"
 
 #include <fcntl.h>
@@ -74,6 +76,8 @@ static enum pcln_status open_table(struct dump_file *f, struct pcln_span bytes,
   enum pcln_status status = PCLN_NOT_FOUND;
   if (!f->damaged)
     status = pcln_open(&f->table, bytes.ptr, bytes.len, open, sink);
+  if (status == PCLN_OK)
+    pcln_infer_release(&f->table);
   if (status != PCLN_CORRUPT && status != PCLN_NOT_FOUND)
     return status;
   f->damaged = pcln_recover(&f->table, bytes.ptr, bytes.len, open, sink,

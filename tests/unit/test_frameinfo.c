@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "frame_table.h"
 #include "sample_table.h"
+#include "table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,6 +142,126 @@ static void frames_reject_damaged_trees(void **state) {
   assert_int_equal(it.status, PCLN_CORRUPT);
 }
 
+// --- go1.9 to go1.11 ---------------------------------------------------------
+
+// f, into which g was inlined in line 12, and h into that in line 102.
+static struct frame_spec old_spec(unsigned go_minor) {
+  static const struct pcln_run calls[] = {
+      {0, 0x10, -1}, {0, 0x20, 0}, {0, 0x30, 1}, {0, 0x100, -1}, {0, 0, 0}};
+  static const struct {
+    int32_t parent, file, line;
+    uint32_t name_off;
+  } records[] = {{-1, 1, 12, 2}, {0, 2, 102, 4}};
+  struct frame_spec s = {
+      .layout = PCLN_GO_12, .go_minor = go_minor, .pcdata = {[1] = calls}};
+  for (size_t i = 0; i < 2; i++) {
+    struct frame_bytes *b = &s.funcdata[2];
+    frame_put(&s, b, 4, (uint32_t)records[i].parent);
+    frame_put(&s, b, 4, (uint32_t)records[i].file);
+    frame_put(&s, b, 4, (uint32_t)records[i].line);
+    frame_put(&s, b, 4, records[i].name_off);
+  }
+  return s;
+}
+
+// Names and files of that table.
+static void name_old(struct frame_table *m) {
+  static const uint8_t names[] = "f\0g\0h\0/a.go\0/b.go";
+  static uint8_t files[12];
+  pcln_store32(files, 3, m->t.swap);
+  pcln_store32(files + 4, 6, m->t.swap);
+  pcln_store32(files + 8, 12, m->t.swap);
+  m->t.names = m->t.files = (struct pcln_span){names, sizeof names};
+  m->t.cutab = (struct pcln_span){files, sizeof files};
+}
+
+static void frames_before_go112_name_their_calls_place(void **state) {
+  (void)state;
+  static const struct want_frame want[] = {
+      {"h", "/b.go", 201, 0, 0, true},
+      {"g", "/b.go", 102, 0, 0, true},
+      {"f", "/a.go", 12, 0, 0, false},
+  };
+  for (unsigned go = 9; go <= 11; go++) {
+    const struct frame_spec s = old_spec(go);
+    struct frame_table m;
+    struct pcln_frame f;
+    int32_t inl;
+    frame_table_make(&s, &m);
+    name_old(&m);
+    m.f.name = "f";
+    assert_int_equal(pcln_pcdata_at(&m.t, &m.f, pcln_pcdata_inltree(&m.t),
+                                    FRAME_ENTRY + 0x28, &inl),
+                     PCLN_OK);
+    struct pcln_frame_iter it = {.table = &m.t,
+                                 .func = m.f,
+                                 .pc = FRAME_ENTRY + 0x28,
+                                 .file = 2,
+                                 .line = 201,
+                                 .inl = inl};
+    for (size_t i = 0; i < 3; i++) {
+      assert_true(pcln_frames_next(&it, &f));
+      assert_string_equal(f.func, want[i].func);
+      assert_string_equal(f.file, want[i].file);
+      assert_int_equal(f.line, want[i].line);
+      assert_int_equal(f.inlined, want[i].inlined);
+    }
+    assert_false(pcln_frames_next(&it, &f));
+    assert_int_equal(it.status, PCLN_OK);
+    frame_table_free(&m);
+  }
+}
+
+static void frames_before_go112_end_in_a_circular_tree(void **state) {
+  (void)state;
+  struct frame_spec s = old_spec(10);
+  struct frame_table m;
+  struct pcln_frame f;
+  int n = 0;
+  s.funcdata[2].b[0] = 1; // g is inside of h
+  memset(s.funcdata[2].b + 1, 0, 3);
+  frame_table_make(&s, &m);
+  name_old(&m);
+  struct pcln_frame_iter it = {
+      .table = &m.t, .func = m.f, .pc = FRAME_ENTRY + 0x28, .inl = 1};
+  while (pcln_frames_next(&it, &f))
+    n++;
+  assert_int_equal(n, PCLN_MAX_INLINE_DEPTH - 1);
+  assert_int_equal(it.status, PCLN_CORRUPT);
+  frame_table_free(&m);
+}
+
+// Where later records have funcID, padding and a count of one byte.
+static void records_before_go112_count_in_four_bytes(void **state) {
+  (void)state;
+  for (int big = 0; big < 2; big++)
+    for (unsigned go = 10; go <= 12; go++) {
+      const struct make_spec s = sample_spec(PCLN_GO_12, 8, 1, big, false);
+      struct pcln_table t;
+      struct pcln_func f;
+      make_table(&s, &made);
+      const size_t rec = made.rec[SAMPLE_BETA];
+      make_patch(&made, rec + 16, 4, 7); // frame size, funcID or deferreturn
+      make_patch(&made, rec + 36, 4, 1);
+      struct pcln_open_options o = made.options;
+      o.go_minor = go;
+      assert_int_equal(pcln_open(&t, made.bytes, made.funcdata, &o, NULL),
+                       PCLN_OK);
+      assert_int_equal(pcln_func_at(&t, SAMPLE_BETA, &f), PCLN_OK);
+      if (go < 12) {
+        assert_int_equal(f.n_funcdata, 1);
+        assert_int_equal(f.func_id, go == 11 ? 7 : 0);
+        assert_int_equal(f.deferreturn, 0);
+      } else {
+        assert_int_equal(f.n_funcdata, big ? 1 : 0);
+        assert_int_equal(f.func_id, big ? 0 : 1);
+        assert_int_equal(f.deferreturn, 7);
+      }
+      make_patch(&made, rec + 36, 4, 0xffffffff);
+      assert_int_equal(pcln_func_at(&t, SAMPLE_BETA, &f), PCLN_CORRUPT);
+    }
+}
+
 // --- Rules ------------------------------------------------------------------
 
 static void rule_at_combines_streams(void **state) {
@@ -259,6 +381,9 @@ int main(void) {
       cmocka_unit_test(frames_without_funcdata_show_the_function),
       cmocka_unit_test(frames_end_in_a_circular_tree),
       cmocka_unit_test(frames_reject_damaged_trees),
+      cmocka_unit_test(frames_before_go112_name_their_calls_place),
+      cmocka_unit_test(frames_before_go112_end_in_a_circular_tree),
+      cmocka_unit_test(records_before_go112_count_in_four_bytes),
       cmocka_unit_test(rule_at_combines_streams),
       cmocka_unit_test(rule_at_knows_link_registers),
       cmocka_unit_test(unwind_at_equals_rule_at),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "frame_table.h"
+#include "table_maker.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -187,6 +188,66 @@ static void func_ids_have_the_names_of_their_release(void **state) {
                         ids[i].name);
     assert_int_equal(pcln_is_wrapper(&t, ids[i].id),
                      strcmp(ids[i].name, "wrapper") == 0);
+  }
+}
+
+// --- Releases by what is in the table ---------------------------------------
+
+static struct made made; // too large for the stack
+
+// A table of the runtime's functions with these funcIDs.
+static struct pcln_go_range inferred(enum pcln_layout layout, uint8_t main_id,
+                                     uint8_t sigpanic, uint8_t deferreturn) {
+  static const char *const files[] = {"/a.go", NULL};
+  const struct make_func funcs[] = {
+      {.off = 0, .name = "main.main"},
+      {.off = 0x10, .name = "runtime.main", .func_id = main_id},
+      {.off = 0x20, .name = "runtime.sigpanic", .func_id = sigpanic},
+      {.off = 0x30, .name = "runtime.goexit"}, // assembly without its number
+      {.off = 0x40, .name = "runtime.sigpanic", .func_id = deferreturn},
+      {.off = 0x50, .name = "runtime.deferreturn", .func_id = deferreturn},
+  };
+  const struct make_spec s = {.layout = layout,
+                              .ptr_size = 8,
+                              .quantum = 1,
+                              .text_va = 0x401000,
+                              .text_len = 0x60,
+                              .funcs = funcs,
+                              .n_funcs = sizeof funcs / sizeof *funcs,
+                              .files = files};
+  struct pcln_table t;
+  make_table(&s, &made);
+  assert_int_equal(pcln_open(&t, made.bytes, made.len, NULL, NULL), PCLN_OK);
+  pcln_infer_release(&t);
+  const struct pcln_go_range r = pcln_go_range(&t);
+  pcln_infer_release(&t); // again: the same
+  assert_int_equal(pcln_go_range(&t).lo, r.lo);
+  return r;
+}
+
+static void releases_are_narrowed_by_the_runtimes_func_ids(void **state) {
+  (void)state;
+  static const struct {
+    enum pcln_layout layout;
+    uint8_t main, sigpanic, deferreturn;
+    unsigned lo, hi;
+  } cases[] = {
+      {PCLN_GO_12, 1, 9, 0, 12, 13},
+      {PCLN_GO_12, 1, 9, 22, 14, 15},
+      {PCLN_GO_116, 1, 9, 22, 16, 16},
+      {PCLN_GO_116, 18, 19, 22, 17, 17},
+      {PCLN_GO_120, 17, 18, 21, 20, 21},
+      {PCLN_GO_120, 18, 19, 22, 22, 24},
+      {PCLN_GO_120, 17, 20, 23, 25, 255},
+      {PCLN_GO_120, 99, 20, 23, 20, 255}, // contradicts all: as before
+      {PCLN_GO_12, 0, 0, 0, 2, 13},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const struct pcln_go_range r =
+        inferred(cases[i].layout, cases[i].main, cases[i].sigpanic,
+                 cases[i].deferreturn);
+    assert_int_equal(r.lo, cases[i].lo);
+    assert_int_equal(r.hi, cases[i].hi);
   }
 }
 
@@ -483,6 +544,7 @@ int main(void) {
       cmocka_unit_test(an_unknown_release_is_not_guessed),
       cmocka_unit_test(our_numbers_come_after_those_of_go),
       cmocka_unit_test(func_ids_have_the_names_of_their_release),
+      cmocka_unit_test(releases_are_narrowed_by_the_runtimes_func_ids),
       cmocka_unit_test(flags_are_named),
       cmocka_unit_test(names_are_cut_off_to_fit),
       cmocka_unit_test(arguments_are_walked),
