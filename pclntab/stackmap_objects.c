@@ -73,13 +73,14 @@ enum pcln_status pcln_objects(const struct pcln_table *t,
 
 // --- Masks ------------------------------------------------------------------
 
-// What the area of funcdata has at link-time address `va`; absent if outside.
+// What stands at link-time address `va`: in the area of funcdata, or elsewhere
+// in the program if the caller can tell. Absent if neither knows.
 static struct pcln_span constants_at(const struct pcln_table *t, uint64_t va) {
   const uint64_t off = va - t->funcdata_va;
-  if (va == 0 || off >= t->funcdata.len)
-    return (struct pcln_span){0};
-  return (struct pcln_span){.ptr = t->funcdata.ptr + off,
-                            .len = t->funcdata.len - (size_t)off};
+  if (va != 0 && off < t->funcdata.len)
+    return (struct pcln_span){.ptr = t->funcdata.ptr + off,
+                              .len = t->funcdata.len - (size_t)off};
+  return va != 0 && t->at ? t->at(t->at_ctx, va) : (struct pcln_span){0};
 }
 
 // Cuts `mask` to the bits of the object. False: they are not all there.

@@ -405,9 +405,12 @@ static void funcdata_record(struct dump *d, const struct pcln_func *f,
   dump_begin(d->out, "funcdata");
   dump_str(d->out, "name", pcln_funcdata_name(t, index, name, sizeof name));
   dump_named_num(d->out, "index", index);
-  dump_named_hex(d->out, old ? "address" : "offset",
-                 (uint64_t)(s.ptr - t->funcdata.ptr) +
-                     (old ? t->funcdata_va : 0));
+  if (old) // no record is packed
+    dump_named_hex(d->out, "address",
+                   pcln_load_ptr(t, t->functab.ptr + pcln_funcdata_array(t, f) +
+                                        (size_t)index * t->ptr_size));
+  else
+    dump_named_hex(d->out, "offset", (uint64_t)(s.ptr - t->funcdata.ptr));
   dump_end(d->out);
 }
 
