@@ -91,6 +91,22 @@ linked)
   strip -o shared.strip shared
   expect "$work/shared.strip" scan header "$(text_of shared)"
   bare shared.strip "$(text_of shared)"
+  # The table alone, and one that does not say where text starts.
+  llvm-objcopy-19 --dump-section .gopclntab=table internal
+  text=$(text_of internal)
+  [ "$("$dump" --header table | field text_start_from)" = header ] &&
+    printf '%08d' 0 | tr 0 '\0' | dd of=table bs=1 seek=24 conv=notrunc status=none
+  "$dump" --header table 2>report && status=0 || status=$?
+  if [ $status != 2 ] || ! grep -qF '[no-text-start]' report; then
+    echo "table: status $status without text start"
+    faults=$((faults + 1))
+  fi
+  if [ "$("$dump" --header --text-start=0x$text table |
+    sed -nE 's/.* text_start=([^ ]*) text_start_from=([^ ]*) .*/\1 \2/p')" != \
+    "$(printf '0x%x option' 0x$text)" ]; then
+    echo "table: --text-start is not taken"
+    faults=$((faults + 1))
+  fi
   # Relocations without the value in place.
   CGO_ENABLED=0
   sed -i '/import "C"/d' prog/main.go
