@@ -212,7 +212,8 @@ struct dump_file {
   uint8_t *copy; // of a table that is read as it is when loaded
   bool reported; // that nothing was found
   struct pcln_table table;
-  bool damaged; // opened with what is inside: reported
+  bool damaged;     // opened with what is inside: reported
+  bool no_sections; // `elf` is needed and cannot be read: reported
 };
 // Finds and opens the table of the file `path`; `options` hold what the file
 // does not say (text start, magic). PCLN_NOT_FOUND: reported.

@@ -248,15 +248,14 @@ static enum pcln_status find_in_image(struct dump_file *f,
   if (options->magic)
     locate.force_layout =
         pcln_layout_of_version(options->magic, &locate.layout, NULL);
-  // Symbols of ELF, DWARF and CFI are held against the table by these alone; a
-  // report of a file whose sections are damaged goes without.
+  // Symbols of ELF, DWARF and CFI are held against the table by these alone; of
+  // a file whose sections are damaged they go without. That is told, and a
+  // report is a report for all that, but a verification is none.
   const bool verifies =
       options->action == DUMP_VERIFY || options->action == DUMP_HTML;
-  if (f->image.format == PCLN_FORMAT_ELF && verifies) {
-    const enum pcln_status status = pcln_elf_open(f->path, sink, &f->elf);
-    if (status != PCLN_OK && options->action == DUMP_VERIFY)
-      return status;
-  }
+  if (f->image.format == PCLN_FORMAT_ELF && verifies)
+    f->no_sections = pcln_elf_open(f->path, sink, &f->elf) != PCLN_OK &&
+                     options->action == DUMP_VERIFY;
   enum pcln_status status = pcln_locate(&f->image, &locate, sink, &f->location);
   if (status == PCLN_OK && f->location.sound)
     return open_located(f, options, sink);
@@ -303,6 +302,7 @@ enum pcln_status dump_file_open(struct dump_file *f, const char *path,
     say(f, sink, "no-table", "the file has no pclntab, and none is beside it");
   else if (status == PCLN_UNSUPPORTED)
     say(f, sink, "table-unsupported", pcln_status_text(status));
+  f->damaged |= f->no_sections;
   if (status != PCLN_OK)
     dump_file_close(f);
   return status;
