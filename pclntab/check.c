@@ -111,6 +111,7 @@ static enum pcln_status check_structure(struct pcln_check_run *run) {
   const struct pcln_sink sink = {count_fault, run};
   struct pcln_verified seen;
   pcln_verify_all(run->t, &sink, &seen);
+  run->exhausted = seen.exhausted;
   run->step->n_functions = seen.functions;
   run->step->n_items = seen.streams;
   run->step->n_calls = seen.inlined_calls;
@@ -168,7 +169,10 @@ enum pcln_status pcln_check_elf(const struct pcln_table *t,
     run.excused = result->excused;
     if (run.o.progress)
       run.o.progress(run.o.ctx, (enum pcln_step)i);
-    if (checks[i].needs_file && !elf)
+    if (run.exhausted) // and so would this check be
+      status = pcln_check_skip(&run, "the table leads to the same bytes too "
+                                     "often");
+    else if (checks[i].needs_file && !elf)
       status = pcln_check_skip(&run, "there is no ELF file to compare with");
     else
       status = checks[i].run(&run);

@@ -15,6 +15,7 @@ struct pcln_check_run {
   const struct pcln_sink *sink;
   struct pcln_check_step *step; // of the check that is running
   uint64_t *excused;            // counts, by enum pcln_excuse
+  bool exhausted;               // the structure took more work than is allowed
 };
 
 // Reports a finding of the check that is running. `off` is from the entry of

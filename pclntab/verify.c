@@ -42,6 +42,7 @@ bool pcln_verify_spend(struct pcln_verifier *v, uint64_t bytes) {
       pcln_fault(v, "verify-work", NULL, "pclntab", 0,
                  "the table leads to the same bytes too often to be checked");
     v->n_faults = v->max_faults;
+    v->seen.exhausted = true;
     return false;
   }
   v->budget -= bytes;

@@ -11,6 +11,7 @@
 // What was looked at.
 struct pcln_verified {
   uint64_t functions, streams, inlined_calls;
+  bool exhausted; // the budget was used up
 };
 
 struct pcln_verifier {
