@@ -71,10 +71,16 @@ struct payload { // of funcdata
   uint8_t part;
 };
 
+// A table in which a hundred thousand functions share a stream of a megabyte
+// was made to keep us busy. What real ones share would make them half as long
+// again.
+enum { BUDGET_TIMES = 64 };
+
 struct painter {
   const struct pcln_table *t;
   uint8_t *map; // enum part of each byte of the blob
   uint64_t fresh, shared;
+  uint64_t budget; // bytes that may still be painted
   struct payload *payloads;
   size_t n_payloads, cap;
 };
@@ -89,6 +95,9 @@ static void paint(struct painter *p, const uint8_t *at, uint64_t len,
   const size_t off = (size_t)(at - blob->ptr);
   if (len > blob->len - off)
     len = blob->len - off;
+  p->budget -= len < p->budget ? len : p->budget;
+  if (p->budget == 0)
+    return;
   for (uint8_t *m = p->map + off, *end = m + len; m < end; m++) {
     if (*m == PART_NONE) {
       *m = (uint8_t)part;
@@ -105,7 +114,7 @@ static void paint_span(struct painter *p, const struct pcln_span *span,
 }
 
 static void paint_stream(struct painter *p, uint32_t stream, unsigned part) {
-  if (stream && stream < p->t->pctab.len)
+  if (stream && stream < p->t->pctab.len && p->budget > 0)
     paint(p, p->t->pctab.ptr + stream, dump_stream_bytes(p->t, stream), part);
 }
 
@@ -369,7 +378,7 @@ static enum pcln_status measure(struct painter *p, struct dump_sizes *out) {
 
 enum pcln_status dump_sizes_measure(const struct pcln_table *t,
                                     struct dump_sizes *out) {
-  struct painter p = {.t = t};
+  struct painter p = {.t = t, .budget = t->blob.len * BUDGET_TIMES};
   *out = (struct dump_sizes){0};
   p.map = calloc(t->blob.len + 1, 1);
   out->func_bytes = calloc((size_t)t->n_funcs + 1, sizeof *out->func_bytes);
