@@ -388,6 +388,30 @@ static void functions_are_printed(void **state) {
   teardown(&x);
 }
 
+static void filters_choose_by_file_and_package(void **state) {
+  (void)state;
+  static const struct {
+    const char *file, *package, *want;
+  } cases[] = {
+      {"/src/my main.c", NULL,
+       "func 0x1000 0x1040 main start_line=9 frame=8\n"},
+      {"square.h", NULL, "func 0x1000 0x1040 main start_line=9 frame=8\n"},
+      {"*.h", NULL, "func 0x1000 0x1040 main start_line=9 frame=8\n"},
+      {"src/*", NULL, ""}, // with a slash the whole path counts
+      {"other.c", NULL, ""},
+      {NULL, "*", ""}, // the names are not Go's
+  };
+  struct fixture x;
+  setup(&x);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    x.options.file = cases[i].file;
+    x.options.package = cases[i].package;
+    assert_int_equal(run(&x, dump_functions, false), PCLN_OK);
+    expect(cases[i].want);
+  }
+  teardown(&x);
+}
+
 static void streams_are_printed_as_stored(void **state) {
   (void)state;
   struct fixture x;
@@ -610,6 +634,7 @@ int main(void) {
       cmocka_unit_test(failed_write_is_remembered),
       cmocka_unit_test(names_are_demangled),
       cmocka_unit_test(functions_are_printed),
+      cmocka_unit_test(filters_choose_by_file_and_package),
       cmocka_unit_test(streams_are_printed_as_stored),
       cmocka_unit_test(unreadable_records_are_reported_and_passed_by),
       cmocka_unit_test(stats_add_up),
