@@ -46,9 +46,9 @@ step() {
   timeout 100 "$build/insn_step" "$@" >"$work/step" || { cat "$work/step"; exit 1; }
   tail -1 "$work/step"
 }
-step 60000 "$(command -v bash)" -c 'for i in 1 2 3; do [[ $i =~ 2 ]]; done'
-step 60000 "$(command -v gdb)" --version
-step 100000 "$work/amd64"
+step 30000 "$(command -v bash)" -c 'for i in 1 2 3; do [[ $i =~ 2 ]]; done'
+step 30000 "$(command -v gdb)" --version
+step 40000 "$work/amd64"
 
 # The same for AArch64, by the processor that QEMU is: Go's code, and C's with
 # every kind of frame.
