@@ -142,6 +142,13 @@ static bool find_targets(const struct reading *r) {
 
 // --- In one pass ------------------------------------------------------------
 
+// Zeros are how some linkers (mold) fill what alignment leaves free.
+static bool is_fill(const uint8_t *p, uint32_t len) {
+  while (len && !*p)
+    p++, len--;
+  return !len;
+}
+
 // Whether the instruction at `off` runs past the function's end; *out is what
 // the function has of it.
 static bool cut_off(const struct reading *r, uint32_t off,
@@ -150,7 +157,7 @@ static bool cut_off(const struct reading *r, uint32_t off,
   const uint32_t left = r->body->size - off;
   if (pcdis_decode(r->decoder, r->code.ptr + off, r->code.len - off,
                    r->va + off, false, &i) != PCLN_OK ||
-      i.len <= left)
+      i.len <= left || is_fill(r->code.ptr + off, left))
     return false;
   *out = data_at(off, left);
   r->body->cut = true;
