@@ -152,8 +152,17 @@ static bool is_unnamed(const struct pcln_func *f) {
   return strstr(f->name, "+0x");
 }
 
+// Zeros, with which a linker (mold) fills what lies between sections, end up in
+// the function before them if its symbol has no size.
+static bool is_fill(const struct pcdis_checker *c, uint32_t off) {
+  const struct pcln_span code = c->code->at(c->code->ctx, c->func.entry + off);
+  return code.len > 0 && code.ptr[0] == 0;
+}
+
 static void say_data(struct pcdis_checker *c, const struct pcdis_step *s) {
   struct pcln_func next;
+  if (c->body.cut && s == &c->body.steps[c->body.n - 1] && is_fill(c, s->off))
+    return;
   if (!c->body.cut || s != &c->body.steps[c->body.n - 1])
     pcdis_say_record(c, "code-bytes", s->off,
                      "the code runs into bytes that are no instruction");

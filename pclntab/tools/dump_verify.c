@@ -103,6 +103,9 @@ static void record_code(struct dump_out *o, const struct code_result *r) {
   if (!begin_step(o, "code", r->skipped))
     return;
   dump_named_num(o, "functions", (int64_t)s->funcs);
+  dump_named_num(o, "functions_full", (int64_t)s->funcs_full);
+  dump_named_num(o, "functions_part", (int64_t)s->funcs_part);
+  dump_named_num(o, "functions_none", (int64_t)s->funcs_none);
   dump_named_num(o, "instructions", (int64_t)s->insns);
   dump_named_num(o, "proven", (int64_t)s->insns_proven);
   dump_named_num(o, "held", (int64_t)s->insns_held);
