@@ -42,7 +42,10 @@ finish() {
   (cd "$1"
    mv prog "$1"
    "$build/pclntab-link" --placement=sidecar "$1"
-   "$build/pclntab-dump" --verify "$1" >verify || { cat verify; exit 1; }
+   # Static programs hold code of the C library that its CFI does not describe.
+   "$build/pclntab-dump" --verify "$1" >verify ||
+     case $1 in *static) ! grep '^found ' verify | grep -v '^found code-' ;;
+     *) false ;; esac || { cat verify; exit 1; }
    python3 "$src/compare/symbolizer.py" --dump "$build/pclntab-dump" \
      ${CHECK-} "$1") >"$1/result" 2>&1 && tail -1 "$1/result" ||
     { cat "$1/result"; echo "$1: FAILED"; return 1; }

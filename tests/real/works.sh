@@ -67,21 +67,35 @@ quick_jsonnet() {
   grep -q 'STATIC ERROR' "$tmp/err"
 }
 
+# sound FILE CHECKS: that many checks find nothing. clang 19's ThinLTO leaves
+# four epilogues of jsonnet without their CFI; they are named in
+# tests/compare/code_real.sh, and all that may be found.
+sound() {
+  local found=''
+  "$dump" --verify "$1" >"$tmp/out" 2>&1 && [ -z "$known" ] &&
+    [ "$(grep -c '^checked .* findings=0$' "$tmp/out")" = "$2" ] && return
+  found=$(sed -n 's/^found //p' "$tmp/out")
+  [ -n "$known" ] && [ "$found" = "$known" ] &&
+    [ "$(grep -c '^checked .* findings=0$' "$tmp/out")" = $(($2 - 1)) ]
+}
+
 n=0
 while read -r exe p cc flags linker; do
   [ "$p" = "$program" ] || continue
   n=$((n + 1))
   what="$p, $cc -$flags, $linker"
   "quick_$p" "$exe" || fail "$what: its own test"
-  "$dump" --verify "$exe" >"$tmp/out" 2>&1 ||
-    { head -5 "$tmp/out"; fail "$what: table unsound"; }
+  case $p-$cc-$flags in
+  jsonnet-clang-thinlto) known='code-depth count=4' ;;
+  *) known='' ;;
+  esac
   # Structure, bytes, symbols, DWARF, CFI and code.
-  [ "$(grep -c '^checked .* findings=0$' "$tmp/out")" = 6 ] ||
-    { grep '^skipped' "$tmp/out"; fail "$what: a check did not run"; }
+  sound "$exe" 6 || { grep -v '^excused' "$tmp/out" | head; fail "$what: table unsound"; }
   strip -o "$tmp/stripped" "$exe" || fail "$what: strip"
   "quick_$p" "$tmp/stripped" || fail "$what: its own test after strip"
-  "$dump" --verify "$tmp/stripped" >"$tmp/out" 2>&1 ||
-    { head -5 "$tmp/out"; fail "$what: table unsound after strip"; }
+  # Neither symbols nor DWARF are left.
+  sound "$tmp/stripped" 4 ||
+    { grep -v '^excused' "$tmp/out" | head; fail "$what: table unsound after strip"; }
 done <"$build/real/list"
 [ "$n" -gt 0 ] || fail "no build of $program"
 echo "$program: $n builds, $failed failures"
