@@ -56,7 +56,7 @@ ROWS = """(async (selector, row) => {
   const frame = () => new Promise(done => requestAnimationFrame(
       () => requestAnimationFrame(done)));
   for (let top = 0; top === 0 || top < list.scrollHeight;
-       top += list.clientHeight / 2) {
+       top += Math.max(1, list.clientHeight / 2)) {  // a hidden list has none
     list.scrollTop = top;
     list.dispatchEvent(new Event('scroll'));
     if (top === 0) await frame();
