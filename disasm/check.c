@@ -149,7 +149,7 @@ static void say_saved(struct pcdis_checker *c, const struct pcdis_step *s,
 // name of its place. It begins and ends where that says something, not where
 // the code does.
 static bool is_unnamed(const struct pcln_func *f) {
-  return strstr(f->name, "+0x");
+  return strstr(f->name, PCLN_UNNAMED);
 }
 
 // Zeros, with which a linker (mold) fills what lies between sections, end up in

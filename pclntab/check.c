@@ -21,38 +21,39 @@ enum { TEXT_MAX = 1024 }; // of a finding; file names are cut off
 
 // --- Findings ---------------------------------------------------------------
 
+// Completes a finding by its text, and hands it on.
+static void say(struct pcln_check_run *run, struct pcln_report r,
+                const char *text, va_list args) {
+  char buf[TEXT_MAX];
+  vsnprintf(buf, sizeof buf, text, args);
+  r.severity = PCLN_ERROR;
+  r.text = buf;
+  run->step->n_findings++;
+  pcln_say(run->sink, &r);
+}
+
 void pcln_check_say(struct pcln_check_run *run, const char *name,
                     const struct pcln_func *f, uint64_t off, const char *region,
                     uint64_t region_off, const char *text, ...) {
-  char buf[TEXT_MAX];
+  const struct pcln_report r = {.fault = name,
+                                .func = f ? f->name : NULL,
+                                .func_off = off,
+                                .pc = f ? f->entry + off : 0,
+                                .region = region,
+                                .region_off = region_off};
   va_list args;
   va_start(args, text);
-  vsnprintf(buf, sizeof buf, text, args);
+  say(run, r, text, args);
   va_end(args);
-  run->step->n_findings++;
-  pcln_say(run->sink, &(struct pcln_report){.severity = PCLN_ERROR,
-                                            .fault = name,
-                                            .func = f ? f->name : NULL,
-                                            .func_off = off,
-                                            .pc = f ? f->entry + off : 0,
-                                            .region = region,
-                                            .region_off = region_off,
-                                            .text = buf});
 }
 
 void pcln_check_say_at(struct pcln_check_run *run, const char *name,
                        uint64_t pc, const char *func, const char *text, ...) {
-  char buf[TEXT_MAX];
+  const struct pcln_report r = {.fault = name, .func = func, .pc = pc};
   va_list args;
   va_start(args, text);
-  vsnprintf(buf, sizeof buf, text, args);
+  say(run, r, text, args);
   va_end(args);
-  run->step->n_findings++;
-  pcln_say(run->sink, &(struct pcln_report){.severity = PCLN_ERROR,
-                                            .fault = name,
-                                            .func = func,
-                                            .pc = pc,
-                                            .text = buf});
 }
 
 enum pcln_status pcln_check_skip(struct pcln_check_run *run, const char *why) {

@@ -18,17 +18,12 @@
 
 // --- Ours -------------------------------------------------------------------
 
-// Whether the function has no symbol, and is called by its section and offset
-// until DWARF gives it a name.
-static bool is_unnamed(const struct pcln_func_def *s) {
-  return strstr(s->name, "+0x");
-}
-
 static void compare(struct pcln_check_run *run, const struct pcln_func *f,
                     const struct pcln_func_def *s) {
   const uint64_t end = s->va + s->size;
   run->step->n_functions++;
-  if (!is_unnamed(s) && strcmp(f->name, s->name) != 0)
+  // DWARF may have named what has no symbol.
+  if (!strstr(s->name, PCLN_UNNAMED) && strcmp(f->name, s->name) != 0)
     pcln_check_say(run, "symbol-name", f, 0, "functab", f->rec_off,
                    "the symbol at this address is %s", s->name);
   if (end != f->end)

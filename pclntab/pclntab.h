@@ -110,6 +110,10 @@ pcln_open(struct pcln_table *t, const void *bytes, size_t len,
           const struct pcln_open_options *options,
           const struct pcln_sink *sink);
 
+// Code that neither a symbol nor DWARF names is called by its section and
+// offset, as ".text+0x40": what stands between the two, in no other name.
+#define PCLN_UNNAMED "+0x"
+
 // One function, or the hole between two.
 struct pcln_func {
   uint64_t entry;     // first pc

@@ -192,7 +192,7 @@ static const char *place_name(struct job *j, const struct pcln_elf_section *sec,
   char name[128], digits[16];
   size_t n = 0, len = strnlen(sec->name, 96);
   memcpy(name, sec->name, len);
-  memcpy(name + len, "+0x", 3);
+  memcpy(name + len, PCLN_UNNAMED, sizeof PCLN_UNNAMED - 1);
   for (uint64_t v = va - sec->va; v || n == 0; v >>= 4)
     digits[n++] = "0123456789abcdef"[v & 15];
   for (len += 3; n > 0;)

@@ -161,26 +161,46 @@ static bool map_record(struct dump *d, const struct pcln_func *f,
   return true;
 }
 
+// The runs of a kind of PCDATA inside of the function: of its stream, or, where
+// there is none, one run of -1.
+struct runs {
+  struct pcln_run_iter it;
+  uint32_t stream, size;
+  bool done;
+};
+
+static struct runs runs_of(const struct pcln_table *t,
+                           const struct pcln_func *f,
+                           enum pcln_pcdata_kind kind) {
+  const uint32_t index = pcln_pcdata_index(t, kind);
+  struct runs r = {.size = (uint32_t)(f->end - f->entry)};
+  r.stream = index == PCLN_NO_INDEX ? 0 : pcln_pcdata_stream(t, f, index);
+  pcln_runs_begin(t, r.stream, &r.it);
+  return r;
+}
+
+static bool next_run(struct runs *r, struct pcln_run *run) {
+  if (r->stream)
+    return pcln_runs_next(&r->it, run) && run->lo < r->size;
+  *run = (struct pcln_run){.hi = r->size, .value = -1};
+  const bool first = !r->done && r->size > 0;
+  r->done = true;
+  return first;
+}
+
 // A map for each run of the stream that numbers them; for the whole function
 // where there is no such stream.
 static enum pcln_status map_records(struct dump *d, const struct pcln_func *f,
                                     const struct maps *m, struct text *t) {
   const struct pcln_table *table = &d->file->table;
   const uint64_t limit = SHARING * (uint64_t)table->funcdata.len;
-  const uint32_t index = pcln_pcdata_index(table, PCLN_PD_STACKMAP);
-  const uint32_t stream =
-      index == PCLN_NO_INDEX ? 0 : pcln_pcdata_stream(table, f, index);
-  const uint32_t size = (uint32_t)(f->end - f->entry);
-  struct pcln_run run = {.hi = size, .value = -1};
-  struct pcln_run_iter it;
-  pcln_runs_begin(table, stream, &it);
-  for (bool more = stream ? pcln_runs_next(&it, &run) : true;
-       more && run.lo < size; more = pcln_runs_next(&it, &run)) {
+  struct runs runs = runs_of(table, f, PCLN_PD_STACKMAP);
+  for (struct pcln_run run; next_run(&runs, &run);) {
     d->map_words += (uint64_t)m->locals.n_words + m->args.n_words;
     if (d->map_words > limit || !map_record(d, f, m, &run, t))
       return dump_unreadable(d, f, "funcdata");
   }
-  return it.status == PCLN_OK ? PCLN_OK : dump_unreadable(d, f, "pctab");
+  return runs.it.status == PCLN_OK ? PCLN_OK : dump_unreadable(d, f, "pctab");
 }
 
 // --- Stack objects ----------------------------------------------------------
@@ -283,20 +303,13 @@ static enum pcln_status args_record(struct dump *d, const struct pcln_func *f,
 static enum pcln_status args_records(struct dump *d, const struct pcln_func *f,
                                      struct text *t) {
   const struct pcln_table *table = &d->file->table;
-  const uint32_t index = pcln_pcdata_index(table, PCLN_PD_ARG_LIVE);
-  const uint32_t stream =
-      index == PCLN_NO_INDEX ? 0 : pcln_pcdata_stream(table, f, index);
-  const uint32_t size = (uint32_t)(f->end - f->entry);
-  struct pcln_run run = {.hi = size, .value = -1};
-  struct pcln_run_iter it;
-  pcln_runs_begin(table, stream, &it);
-  for (bool more = stream ? pcln_runs_next(&it, &run) : true;
-       more && run.lo < size; more = pcln_runs_next(&it, &run)) {
+  struct runs runs = runs_of(table, f, PCLN_PD_ARG_LIVE);
+  for (struct pcln_run run; next_run(&runs, &run);) {
     const enum pcln_status status = args_record(d, f, &run, t);
     if (status != PCLN_OK)
       return status == PCLN_NOT_FOUND ? PCLN_OK : status;
   }
-  return it.status == PCLN_OK ? PCLN_OK : dump_unreadable(d, f, "pctab");
+  return runs.it.status == PCLN_OK ? PCLN_OK : dump_unreadable(d, f, "pctab");
 }
 
 // --- Deferred calls, wrapped functions --------------------------------------

@@ -15,6 +15,12 @@ out=$build/compare/symbolizer
 rm -rf "$out"
 mkdir -p "$out"
 cd "$out"
+dump=$build/pclntab-dump
+fail() {
+  echo "FAILED: $*"
+  exit 1
+}
+. "$src/support/verified.sh"
 lld="-fuse-ld=lld -B/usr/lib/llvm-19/bin"
 gc="-ffunction-sections -Wl,--gc-sections"
 
@@ -42,10 +48,7 @@ finish() {
   (cd "$1"
    mv prog "$1"
    "$build/pclntab-link" --placement=sidecar "$1"
-   # Static programs hold code of the C library that its CFI does not describe.
-   "$build/pclntab-dump" --verify "$1" >verify ||
-     case $1 in *static) ! grep '^found ' verify | grep -v '^found code-' ;;
-     *) false ;; esac || { cat verify; exit 1; }
+   verified "$1"
    python3 "$src/compare/symbolizer.py" --dump "$build/pclntab-dump" \
      ${CHECK-} "$1") >"$1/result" 2>&1 && tail -1 "$1/result" ||
     { cat "$1/result"; echo "$1: FAILED"; return 1; }

@@ -5,6 +5,7 @@
 # goes away, the sources of a small program, and functions to link and to look.
 set -euo pipefail
 build=${1:?build folder}
+. "$(dirname "${BASH_SOURCE[0]}")/../support/verified.sh"
 plugin=$build/pclntab-ld.so link=$build/pclntab-link dump=$build/pclntab-dump
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -58,17 +59,6 @@ refuses() {
     cat refused.log
     fail "no [$fault] from: $*"
   }
-}
-
-# verified FILE: its table is sound. In static programs --verify finds code of
-# the C library that its own call frame information does not describe.
-verified() {
-  local libc='call_fini|__restore_rt|_dl_runtime_[a-z0-9_]+|__mpn_(add|sub)mul_1'
-  "$dump" --verify "$1" >verify.log 2>&1 && return
-  grep '^fault ' verify.log >findings.log || { cat verify.log; fail "$1"; }
-  if grep -vE "^fault code-(start|depth) error .*func=($libc) " findings.log; then
-    fail "$1"
-  fi
 }
 
 # sound FILE: it has one table, which is verified, in a segment of its own.
