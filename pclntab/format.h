@@ -24,6 +24,8 @@
 //            +----------------------+
 //            | unwind rules, 16 B   |  ours; PCDATA_Unwind indexes it
 //            +----------------------+
+//            | roots                |  ours; variables that hold references
+//            +----------------------+
 //            | callees, 8 B         |  ours; compact inline trees index it
 //            +----------------------+
 //
@@ -139,7 +141,15 @@ enum {
   PCLN_PCDATA_ARGLIVE = 3,
   PCLN_PCDATA_PANICBOUNDS = 4,
   PCLN_PCDATA_UNWIND = 5, // ours: index of the unwind rule; -1: see pcsp
+  // The first and the last number that users may give a meaning.
+  PCLN_PCDATA_USER = 16,
+  PCLN_PCDATA_USER_LAST = 31,
 };
+
+// PCDATA_StackMapIndex in our tables, beside row numbers and Go's -1: a call
+// from which no collection may start ("gc-leaf"), or no call at all. A
+// collector that meets a frame there must treat it as fatal.
+enum { PCLN_STACKMAP_NO_SAFEPOINT = -2 };
 
 // In packed records (PCLN_MODF_PACKED) indices stay below these.
 enum { PCLN_PACKED_PCDATA = 32, PCLN_PACKED_FUNCDATA = 16 };
@@ -154,7 +164,32 @@ enum {
   PCLN_FUNCDATA_ARG_INFO = 5,
   PCLN_FUNCDATA_ARG_LIVE = 6,
   PCLN_FUNCDATA_WRAP_INFO = 7,
-  PCLN_FUNCDATA_CHECKPOINTS = 8, // ours: entry points into long streams
+  PCLN_FUNCDATA_CHECKPOINTS = 8,   // ours: entry points into long streams
+  PCLN_FUNCDATA_POINTER_PAIRS = 9, // ours: bases of derived pointers
+  PCLN_FUNCDATA_GC = 10,           // ours: Go's single record of July 2013
+  PCLN_FUNCDATA_LLVM_RECORDS = 11, // ours: deopt values, patchpoints
+  // The first and the last number that users may give a meaning.
+  PCLN_FUNCDATA_USER = 12,
+  PCLN_FUNCDATA_USER_LAST = 15,
+};
+
+// FUNCDATA_GC: {u32 locals: bytes below varp that are variables; u32 nptrs;
+// u32 ptrs[nptrs]: a bit for each word of the arguments, from argp}. In Go's
+// own tables of July 2013 it has the number 0.
+
+// Two-bit entries of pointer maps, of types and of variables; four a byte,
+// lowest first. After MULTIWORD the next word's entry says what it is.
+enum pcln_word_code {
+  PCLN_CODE_DEAD = 0,
+  PCLN_CODE_SCALAR = 1,
+  PCLN_CODE_POINTER = 2,
+  PCLN_CODE_MULTIWORD = 3,
+};
+enum pcln_multiword_code {
+  PCLN_MULTI_STRING = 0, // data, length
+  PCLN_MULTI_SLICE = 1,  // data, length, capacity (which has its own entry)
+  PCLN_MULTI_IFACE = 2,  // method table, data
+  PCLN_MULTI_EFACE = 3,  // type, data
 };
 
 // FUNCDATA_Checkpoints. Only functions with a long stream have it.
@@ -201,6 +236,80 @@ enum {
   // npcdata is a mask of PCDATA indices, nfuncdata (low) and pad (high) one of
   // FUNCDATA indices.
   PCLN_MODF_PACKED = 2,
+  // {u32 offset; u32 length} of the roots stand behind the module header, and
+  // 8 bytes 0 behind them: PCLN_MOD_ROOTS.
+  PCLN_MODF_ROOTS = 4,
+};
+enum { PCLN_MOD_ROOTS = PCLN_MOD_SIZE, PCLN_MOD_SIZE_ROOTS = 144 };
+
+// --- Roots ------------------------------------------------------------------
+//
+// Variables in static storage that hold references. u32 n, 4 bytes 0, then n
+// records of 24 bytes, sorted by flags and then `off`:
+//   {i64 off; u32 n_words; u32 repeat; u32 codes; u32 flags}
+// `off`: bytes from text start, or (PCLN_ROOT_TLS) from the start of the
+// module's block of thread-local storage. The variable is `repeat` times
+// `n_words` words; `codes` is where the two-bit entries of one repetition
+// begin, in bytes from the start of the roots.
+enum { PCLN_ROOT_SIZE = 24, PCLN_ROOT_TLS = 1 };
+
+// --- Annotations ------------------------------------------------------------
+//
+// Section .debug_pclntab of object files and linked files: records back to
+// back, in the byte order of the target. Any section of that name begins with
+// a record and ends with one. docs/annotations.md is the manual.
+//
+//   0   u16  mark, PCLN_ANNOT_MARK; swapped, it tells the other byte order
+//   2   u8   version, PCLN_ANNOT_VERSION
+//   3   u8   kind, enum pcln_annot_kind
+//   4   u32  length of the record in bytes, this header included; a multiple
+//            of 4
+//   8   8    address: a relocated word of the target's pointer size, and 4
+//            bytes 0 behind it where that is 4
+//   16       what the kind says
+enum {
+  PCLN_ANNOT_MARK = 0x4350,
+  PCLN_ANNOT_VERSION = 1,
+  PCLN_ANNOT_KIND = 3,
+  PCLN_ANNOT_LEN = 4,
+  PCLN_ANNOT_ADDRESS = 8,
+  PCLN_ANNOT_HEADER = 16,
+};
+enum pcln_annot_kind {
+  // The function that holds the address has this funcdata.
+  //   u32 index; u32 length of the payload; payload, padded with 0 to 4
+  PCLN_ANNOT_FUNCDATA = 1,
+  // From the address on, up to the next such record of the function, pcdata
+  // `index` has this value.
+  //   u32 index; i32 value
+  PCLN_ANNOT_PCDATA = 2,
+  // The safepoints of one function, by a compiler. Address: its first byte.
+  //   u32 bytes of the function; u32 n_points; u32 length of its linkage name
+  //   with NUL; u32 0; the name, padded with 0 to 4; then points, ascending:
+  //     u32 return address, in bytes from the function's first; u16 flags,
+  //     PCLN_POINT_*; u16 n_areas; u16 n_pairs; u16 0; then areas:
+  //       u16 DWARF register; u16 0; i32 offset: words begin at register +
+  //       offset; u32 n_words; u32 repeat; two-bit entries of one repetition,
+  //       padded with 0 to 4 bytes
+  //     and then pairs:
+  //       u16 base's register; u16 derived pointer's register; i32 base's
+  //       offset; i32 derived pointer's offset: where they are in memory
+  PCLN_ANNOT_SAFEPOINTS = 3,
+  // A variable that holds references. Address: its first byte, or its offset
+  // in the block of thread-local storage.
+  //   u32 flags, PCLN_ROOT_*; u32 n_words; u32 repeat; u32 length of its name
+  //   with NUL; two-bit entries of one repetition, padded to 4; the name,
+  //   padded to 4
+  PCLN_ANNOT_ROOT = 4,
+  // A translation unit that uses references, which the compiler's plug-in has
+  // (GC_UNIT) or has not (GC_SOURCE) seen: the header gc.h emits the latter,
+  // the plug-in makes the former of it. Address: 0.
+  //   file name with NUL, padded with 0 to 4
+  PCLN_ANNOT_GC_SOURCE = 5,
+  PCLN_ANNOT_GC_UNIT = 6,
+};
+enum {
+  PCLN_POINT_NO_COLLECT = 1, // the call was declared not to collect
 };
 
 // --- Unwind rules -----------------------------------------------------------
@@ -237,6 +346,9 @@ enum pcln_save_kind {      // the caller's FP or the return address is
 // --- Names in ELF files -----------------------------------------------------
 
 #define PCLN_SECTION ".pclntab"
+#define PCLN_ANNOT_SECTION ".debug_pclntab"
+#define PCLN_STACKMAPS_SECTION ".llvm_stackmaps"
+#define PCLN_STACKMAPS_DEMOTED ".debug_llvm_stackmaps"
 #define PCLN_SECTION_GO ".gopclntab"
 #define PCLN_SLOT_SECTION ".note.pclntab" // reserves the program header
 #define PCLN_SLOT_NOTE_NAME "pclntab"     // owner of the reserving note

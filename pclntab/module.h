@@ -90,6 +90,14 @@ struct pcln_cu_def {
   uint32_t n_files;
 };
 
+// A variable in static storage that holds references; see format.h.
+struct pcln_root_def {
+  uint64_t off; // link-time address, or offset in thread-local storage
+  uint32_t n_words, repeat;
+  uint32_t flags;       // PCLN_ROOT_*
+  const uint8_t *codes; // two-bit entries of n_words words
+};
+
 struct pcln_module {
   uint8_t ptr_size, quantum;
   bool big_endian;
@@ -101,6 +109,8 @@ struct pcln_module {
   size_t n_cus;
   struct pcln_rule *rules; // distinct; cfa_off is 0 with PCLN_CFA_SP_DELTA
   size_t n_rules, cap_rules;
+  struct pcln_root_def *roots; // in any order; the encoder sorts
+  size_t n_roots, cap_roots;
   uint8_t build_id[PCLN_BUILD_ID_MAX];
   uint32_t build_id_len;
   struct pcln_arena arena;    // for the thread that owns the module
@@ -133,6 +143,9 @@ pcln_func_set_funcdata(struct pcln_func_def *f, uint32_t index,
 PCLN_MUST_CHECK enum pcln_status pcln_module_rule(struct pcln_module *m,
                                                   const struct pcln_rule *rule,
                                                   uint32_t *idx);
+// Appends a root. Its codes are borrowed.
+PCLN_MUST_CHECK enum pcln_status
+pcln_module_add_root(struct pcln_module *m, const struct pcln_root_def *root);
 // Gives the module `n` worker arenas (n >= 1), zeroed.
 PCLN_MUST_CHECK enum pcln_status pcln_module_workers(struct pcln_module *m,
                                                      size_t n);
