@@ -32,6 +32,14 @@ void *pclnrt_sys_remap(void *mem, size_t old_len, size_t new_len);
 void pclnrt_sys_unmap(void *mem, size_t len);
 // Makes the lowest page of memory from pclnrt_sys_map a guard page.
 bool pclnrt_sys_guard(void *mem);
+// Addresses without memory behind them, or null; then memory (zeroed, if new)
+// for a part of them; then none again, the addresses kept. False: no memory.
+void *pclnrt_sys_reserve(size_t len);
+bool pclnrt_sys_commit(void *mem, size_t len);
+bool pclnrt_sys_forget(void *mem, size_t len);
+// Bytes of addresses that the process may still take (RLIMIT_AS); UINT64_MAX:
+// no limit.
+uint64_t pclnrt_sys_addresses_left(void);
 // Whether the 8 bytes at `addr`, which lie in one page, can be read.
 bool pclnrt_sys_readable(uint64_t addr);
 // Copies memory that may vanish meanwhile; false: not all of it was readable.
@@ -46,6 +54,10 @@ void pclnrt_sys_write(int fd, const char *bytes, size_t len);
 int pclnrt_sys_thread_id(void);
 bool pclnrt_sys_is_main_thread(void);
 void pclnrt_sys_sleep_ms(unsigned ms);
+// Blocks while *word is `value`, at most `ms` milliseconds (0: for ever); may
+// return earlier. Wakes up to n threads that wait so.
+void pclnrt_sys_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms);
+void pclnrt_sys_wake(_Atomic uint32_t *word, int n);
 // Queues the signal `info` (a siginfo_t) describes for the calling thread.
 void pclnrt_sys_requeue(int sig, void *info);
 

@@ -20,10 +20,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -76,6 +78,47 @@ void *pclnrt_sys_remap(void *mem, size_t old_len, size_t new_len) {
 bool pclnrt_sys_guard(void *mem) {
   return !failed(
       pclnrt_syscall(SYS_mprotect, (long)mem, PCLNRT_PAGE, PROT_NONE, 0, 0, 0));
+}
+
+void *pclnrt_sys_reserve(size_t len) {
+  const long p =
+      pclnrt_syscall(SYS_mmap, 0, (long)len, PROT_NONE, MAP_FLAGS, -1, 0);
+  return failed(p) ? NULL : (void *)p;
+}
+
+bool pclnrt_sys_commit(void *mem, size_t len) {
+  return !failed(pclnrt_syscall(SYS_mprotect, (long)mem, (long)len,
+                                PROT_READ | PROT_WRITE, 0, 0, 0));
+}
+
+bool pclnrt_sys_forget(void *mem, size_t len) {
+  return !failed(pclnrt_syscall(SYS_madvise, (long)mem, (long)len,
+                                MADV_DONTNEED, 0, 0, 0));
+}
+
+// The first number of /proc/self/statm: pages of addresses in use.
+static uint64_t pages_in_use(void) {
+  char text[64];
+  const long fd = pclnrt_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/statm",
+                                 O_RDONLY | O_CLOEXEC, 0, 0, 0);
+  if (failed(fd))
+    return 0;
+  const long n = pclnrt_syscall(SYS_read, fd, (long)text, sizeof text, 0, 0, 0);
+  pclnrt_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+  uint64_t pages = 0;
+  for (long i = 0; i < n && text[i] >= '0' && text[i] <= '9'; i++)
+    pages = pages * 10 + (uint64_t)(text[i] - '0');
+  return pages;
+}
+
+uint64_t pclnrt_sys_addresses_left(void) {
+  struct rlimit limit;
+  if (failed(
+          pclnrt_syscall(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0)) ||
+      limit.rlim_cur == RLIM_INFINITY)
+    return UINT64_MAX;
+  const uint64_t used = pages_in_use() * (uint64_t)getpagesize();
+  return used < limit.rlim_cur ? limit.rlim_cur - used : 0;
 }
 
 bool pclnrt_sys_readable(uint64_t addr) {
@@ -161,6 +204,16 @@ bool pclnrt_sys_is_main_thread(void) {
 void pclnrt_sys_sleep_ms(unsigned ms) {
   struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
   pclnrt_syscall(SYS_nanosleep, (long)&t, 0, 0, 0, 0, 0);
+}
+
+void pclnrt_sys_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms) {
+  const struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+  pclnrt_syscall(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, (long)value,
+                 ms ? (long)&t : 0, 0, 0);
+}
+
+void pclnrt_sys_wake(_Atomic uint32_t *word, int n) {
+  pclnrt_syscall(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, n, 0, 0, 0);
 }
 
 void pclnrt_sys_requeue(int sig, void *info) {
