@@ -171,6 +171,8 @@ struct pcln_run_iter {
 PCLN_API void pcln_runs_begin(const struct pcln_table *t, uint32_t stream,
                               struct pcln_run_iter *it);
 // True: *out is the next run. False: the end, or it->status says what is wrong.
+// A run that ends behind all pcs of 32 bits is the last, with the end
+// UINT32_MAX, and the status then is PCLN_CORRUPT already.
 PCLN_API bool pcln_runs_next(struct pcln_run_iter *it, struct pcln_run *out);
 
 // Value of PCDATA `index` at `pc`; -1 where nothing is said.

@@ -171,6 +171,12 @@ static void jump(const struct pcln_table *t, const struct pcln_func *f,
     use_checkpoint(t, f, stream, target, &l->d);
 }
 
+// A run's end in bytes from the entry. That of a damaged table may lie behind
+// all pcs; the run then has all that are left, for every reader alike.
+static uint32_t end_in_bytes(uint32_t quanta, uint32_t quantum) {
+  return quanta > UINT32_MAX / quantum ? UINT32_MAX : quanta * quantum;
+}
+
 // Ends a lookup. PCLN_NOT_FOUND: *out is filled as well, with the value -1 and
 // the pcs behind the stream's end.
 static enum pcln_status finish(const struct pcln_table *t, struct lookup *l,
@@ -194,7 +200,7 @@ static enum pcln_status finish(const struct pcln_table *t, struct lookup *l,
     return PCLN_NOT_FOUND;
   }
   *out = (struct pcln_run){
-      .lo = l->d.pc * q, .hi = l->next * q, .value = l->d.value};
+      .lo = l->d.pc * q, .hi = end_in_bytes(l->next, q), .value = l->d.value};
   return PCLN_OK;
 }
 
@@ -275,14 +281,19 @@ bool pcln_runs_next(struct pcln_run_iter *it, struct pcln_run *out) {
                       .strict = it->strict};
   uint32_t next;
   const enum step s = step(&d, &next);
-  if (s != STEP_RUN || next > UINT32_MAX / it->quantum) {
+  if (s != STEP_RUN) {
     it->status = s == STEP_END ? PCLN_OK : PCLN_CORRUPT;
     it->pos = NULL; // a further call finds nothing
     return false;
   }
-  *out = (struct pcln_run){
-      .lo = it->pc_off, .hi = next * it->quantum, .value = d.value};
+  *out = (struct pcln_run){.lo = it->pc_off,
+                           .hi = end_in_bytes(next, it->quantum),
+                           .value = d.value};
   it->pos = d.pos;
+  if (next > UINT32_MAX / it->quantum) { // what follows has no pc
+    it->status = PCLN_CORRUPT;
+    it->pos = NULL;
+  }
   it->pc_off = out->hi;
   it->value = d.value;
   it->first = false;

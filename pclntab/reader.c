@@ -580,11 +580,12 @@ static enum pcln_status copy_calls(struct pull *p) {
       put_funcdata(p, slot, 0);
   if (!has_tree)
     return PCLN_OK;
+  enum { COMPACT_MIN = 4, COMPACT_MAX = 8 }; // bytes of a record
   const bool compact = p->r->callees.len > 0;
   const size_t tree = p->used;
   const uint64_t n = (uint64_t)last + 1;
   size_t got;
-  const size_t size = compact ? 8 : pcln_inline_size(p->t);
+  const size_t size = compact ? COMPACT_MAX : pcln_inline_size(p->t);
   const uint64_t most = p->r->funcdata.len - off;
   const uint64_t want = n * size + (compact ? 1 : 0);
   enum pcln_status status = copy_some(
@@ -593,11 +594,13 @@ static enum pcln_status copy_calls(struct pull *p) {
     return status;
   if (pcln_slot(p->t, p->f.funcdata_mask, pcln_funcdata_inltree(p->t), &slot))
     put_funcdata(p, slot, tree);
-  p->n_calls = (uint32_t)n;
+  // A damaged stream's numbers go far beyond the tree; what is not there need
+  // not be walked.
+  const uint64_t most_calls = got / (compact ? COMPACT_MIN : size);
+  p->n_calls = (uint32_t)(n < most_calls ? n : most_calls);
   p->t->funcdata.len = p->used; // the tree is the last, so its end is known
   show(p);
-  return compact ? copy_callees(p, tree, (uint32_t)n)
-                 : move_names(p, tree, got);
+  return compact ? copy_callees(p, tree, p->n_calls) : move_names(p, tree, got);
 }
 
 // --- Unwind rules -----------------------------------------------------------

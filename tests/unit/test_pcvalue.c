@@ -120,6 +120,32 @@ static void pcvalue_steps_over_runs_without_a_pc(void **state) {
   assert_int_equal(run.value, 3);
 }
 
+// Found by fuzzing: where a run of several quanta ended behind all pcs, lookups
+// and rows went by its value and the walk said that there was none.
+static void pcvalue_ends_a_run_at_the_last_pc(void **state) {
+  (void)state;
+  // 5 from the entry, 7 from 0x10 on, for 0x7fffffff quanta
+  static const uint8_t bytes[] = {0,    12,   4,    4, 0xff, 0xff,
+                                  0xff, 0xff, 0x07, 2, 1,    0};
+  struct pcln_table t = stream_table(bytes, sizeof bytes);
+  t.quantum = 4;
+  struct pcln_run run;
+  struct pcln_run_iter it;
+  pcln_runs_begin(&t, 1, &it);
+  assert_true(pcln_runs_next(&it, &run));
+  assert_int_equal(run.hi, 0x10);
+  assert_true(pcln_runs_next(&it, &run));
+  assert_int_equal(run.lo, 0x10);
+  assert_int_equal(run.hi, UINT32_MAX);
+  assert_int_equal(run.value, 7);
+  assert_false(pcln_runs_next(&it, &run));
+  assert_int_equal(it.status, PCLN_CORRUPT);
+  struct pcln_run found;
+  assert_int_equal(pcln_stream_find(&t, &at_1000, 1, 0x1000 + 0x20, &found),
+                   PCLN_OK);
+  assert_memory_equal(&found, &run, sizeof run);
+}
+
 // A zero that is written with more bytes than it needs ends a stream as well,
 // for those who walk it and for those who look something up in it.
 static void pcvalue_ends_at_a_long_zero(void **state) {
@@ -266,6 +292,7 @@ int main(void) {
       cmocka_unit_test(pcvalue_rejects_malformed_streams),
       cmocka_unit_test(pcvalue_steps_over_runs_without_a_pc),
       cmocka_unit_test(pcvalue_ends_at_a_long_zero),
+      cmocka_unit_test(pcvalue_ends_a_run_at_the_last_pc),
       cmocka_unit_test(pcvalue_finds_every_pc_of_random_streams),
       cmocka_unit_test(stream_find_is_right_in_long_streams),
       cmocka_unit_test(stream_find_starts_at_checkpoints),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "piece_check.h"
 #include "sample_table.h"
+#include "table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -242,6 +243,36 @@ static void damaged_pieces_answer_as_their_table(void **state) {
   sample_for_each(check_changed);
 }
 
+// An inline stream that names call 0x7ffffffe: what is brought over, and the
+// time that it takes, is bounded by what the tree has.
+static void check_far_call(const struct make_spec *s, struct made *m,
+                           const struct pcln_table *t) {
+  static const uint8_t far_call[] = {0xfe, 0xff, 0xff, 0xff, 0x0f, 0x10, 0};
+  static uint8_t buf[1 << 16];
+  struct remote remote = remote_of(m);
+  struct pcln_reader r;
+  struct pcln_piece piece;
+  struct pcln_func f;
+  (void)s;
+  assert_int_equal(pcln_func_at(t, SAMPLE_ALPHA, &f), PCLN_OK);
+  const uint32_t stream = pcln_pcdata_stream(t, &f, pcln_pcdata_inltree(t));
+  if (stream == 0 || sizeof far_call > t->pctab.len - stream)
+    return;
+  uint8_t *at = m->bytes + (t->pctab.ptr + stream - m->bytes), saved[16];
+  memcpy(saved, at, sizeof saved);
+  memcpy(at, far_call, sizeof far_call);
+  assert_int_equal(open_remote(&r, m, &remote), PCLN_OK);
+  assert_int_equal(pcln_reader_at(&r, SAMPLE_ALPHA, PCLN_READ_CALLS, buf,
+                                  sizeof buf, &piece),
+                   PCLN_OK);
+  memcpy(at, saved, sizeof saved);
+}
+
+static void calls_beyond_the_tree_cost_nothing(void **state) {
+  (void)state;
+  sample_for_each(check_far_call);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pieces_answer_as_their_table),
@@ -250,6 +281,7 @@ int main(void) {
       cmocka_unit_test(funcdata_is_told_by_place),
       cmocka_unit_test(failing_reads_are_told),
       cmocka_unit_test(damaged_pieces_answer_as_their_table),
+      cmocka_unit_test(calls_beyond_the_tree_cost_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
