@@ -5,12 +5,23 @@
 # pclntab_fuzz_test(<entry> SOURCES <files of pclntab/...> [LIBS <names...>]
 #   [SEEDS <entry>])
 # builds tests/fuzz/fuzz_<entry>.c and the sources with clang's fuzzer and
-# sanitizers, and runs it for a few seconds from tests/fuzz/corpus/<entry>: a
-# number of inputs and not a time, so that every machine tries the same ones.
-# Look for new ones with build/release/fuzz/run_<entry> itself. Not a target of CMake's compiler: only clang carries the fuzzer. A build with
-# sanitizers has none of these tests, since these bring their own.
+# sanitizers. Not a target of CMake's compiler: only clang carries the fuzzer. A
+# build with sanitizers has none of these tests, since these bring their own.
+#
+# The test runs the inputs of tests/fuzz/corpus/<entry>, seeds and past findings,
+# and changed copies that follow from those alone (tests/fuzz/fixed_run.c): the
+# same ones on every machine and after every change, so that it fails only for
+# what a change broke. libFuzzer's own choice of inputs goes by coverage, which
+# any change moves. To look for new failures, let it run by itself for as long as
+# there is time, with several seeds:
+#
+#   build/release/fuzz/run_<entry> -max_total_time=600 -seed=7 \
+#     build/release/fuzz/<entry> tests/fuzz/corpus/<entry>
+#
+# What that finds is fixed, and the input joins the corpus as found-<what>.
 find_program(PCLNTAB_CLANG clang-19 REQUIRED)
-set(PCLNTAB_FUZZ_RUNS 50000 CACHE STRING "How many inputs each target tries")
+set(PCLNTAB_FUZZ_COPIES 30000 CACHE STRING
+  "How many changed copies of the corpus each fuzz test tries")
 add_custom_target(fuzzers ALL)
 function(pclntab_fuzz_test entry)
   if(PCLNTAB_SANITIZE)
@@ -20,7 +31,8 @@ function(pclntab_fuzz_test entry)
   list(TRANSFORM FUZZ_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)
   list(TRANSFORM FUZZ_LIBS PREPEND -l)
   set(fuzzer ${CMAKE_CURRENT_BINARY_DIR}/fuzz/run_${entry})
-  set(main ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_${entry}.c)
+  set(main ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_${entry}.c
+    ${PROJECT_SOURCE_DIR}/tests/fuzz/fixed_run.c)
   file(GLOB headers ${PROJECT_SOURCE_DIR}/pclntab/*.h) # dependencies only
   add_custom_command(OUTPUT ${fuzzer}
     COMMAND ${PCLNTAB_CLANG} -std=gnu11 -O1 -g
@@ -39,13 +51,11 @@ function(pclntab_fuzz_test entry)
   if(NOT EXISTS ${seeds})
     set(seeds "")
   endif()
-  # New inputs go to the build folder, failing ones too.
+  # What libFuzzer keeps when it is run by hand.
   file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${entry})
   add_test(NAME fuzz/${entry}
-    COMMAND ${fuzzer} -runs=${PCLNTAB_FUZZ_RUNS} -max_total_time=60 -timeout=20
-      -rss_limit_mb=2048 -seed=1 -print_final_stats=1 -verbosity=0
-      -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/fuzz/
-      ${CMAKE_CURRENT_BINARY_DIR}/fuzz/${entry} ${seeds})
+    COMMAND ${fuzzer} --fixed=${PCLNTAB_FUZZ_COPIES}
+      --artifact=${CMAKE_CURRENT_BINARY_DIR}/fuzz/${entry}.failed ${seeds})
   set_tests_properties(fuzz/${entry} PROPERTIES LABELS fuzz
     TIMEOUT 120)
 endfunction()
