@@ -23,6 +23,7 @@
 // must be disjoint in sum, and the bytes walked have a budget of a multiple of
 // the table's own size. Sharing of content stays far below it.
 #include "pairs.h"
+#include "roots_table.h"
 #include "table.h"
 
 #include "module.h"
@@ -390,6 +391,26 @@ static enum pcln_status decode_rules(struct table_decoder *d) {
   return PCLN_OK;
 }
 
+static enum pcln_status decode_roots(struct table_decoder *d) {
+  struct pcln_root_iter it;
+  struct pcln_root r;
+  pcln_roots_begin(d->t, &it);
+  while (pcln_roots_next(&it, &r)) {
+    const struct pcln_root_def root = {.off = r.va,
+                                       .n_words = r.n_words,
+                                       .repeat = r.repeat,
+                                       .flags = r.tls ? PCLN_ROOT_TLS : 0,
+                                       .codes = r.codes.ptr};
+    const enum pcln_status st = pcln_module_add_root(d->m, &root);
+    if (st != PCLN_OK)
+      return st;
+  }
+  if (it.status != PCLN_OK)
+    return fault(d, it.status, "roots-bounds", NULL,
+                 "a root or its entries lie outside of the roots");
+  return PCLN_OK;
+}
+
 static void decode_header(const struct pcln_table *t, struct pcln_module *m) {
   const bool host_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
   m->ptr_size = t->ptr_size;
@@ -420,6 +441,8 @@ enum pcln_status pcln_decode(const struct pcln_table *t, struct pcln_module *m,
     st = decode_funcs(&d);
   if (st == PCLN_OK)
     st = decode_rules(&d);
+  if (st == PCLN_OK)
+    st = decode_roots(&d);
   free(d.cu_of);
   free(d.starts);
   return st;

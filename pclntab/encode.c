@@ -25,6 +25,7 @@
 #include "encode.h"
 
 #include "crc32c.h"
+#include "stackmap.h"
 
 #include <stdlib.h>
 
@@ -151,6 +152,7 @@ static enum pcln_status init_encoder(struct pcln_encoder *e) {
       {&e->pctab, UINT32_MAX, 4 * n, 96 * n},
       {&e->funcdata, PCLN_NO_FUNCDATA, n / 2, 64 * n},
       {&e->callees, UINT32_MAX, n / 2, 4 * n},
+      {&e->codes, UINT32_MAX, e->m->n_roots, e->m->n_roots},
   };
   enum pcln_status st = PCLN_OK;
   for (size_t i = 0; i < sizeof pools / sizeof *pools && st == PCLN_OK; i++)
@@ -177,8 +179,8 @@ static enum pcln_status init_encoder(struct pcln_encoder *e) {
 }
 
 static void free_encoder(struct pcln_encoder *e) {
-  struct pcln_pool *pools[] = {&e->names, &e->files,    &e->cutab,
-                               &e->pctab, &e->funcdata, &e->callees};
+  struct pcln_pool *pools[] = {&e->names,    &e->files,   &e->cutab, &e->pctab,
+                               &e->funcdata, &e->callees, &e->codes};
   for (size_t i = 0; i < sizeof pools / sizeof *pools; i++)
     pcln_pool_free(pools[i]);
   free(e->functab);
@@ -188,6 +190,8 @@ static void free_encoder(struct pcln_encoder *e) {
   free(e->cu_used);
   free(e->cu_first);
   free(e->callee_cache);
+  free(e->roots);
+  free(e->root_codes);
   free(e->runs.ptr);
   free(e->bytes.ptr);
   free(e->tree.ptr);
@@ -309,6 +313,75 @@ static enum pcln_status place_units(struct pcln_encoder *e) {
   return PCLN_OK;
 }
 
+// --- Roots ------------------------------------------------------------------
+
+static enum pcln_status root_fault(const struct pcln_encoder *e,
+                                   enum pcln_status st, const char *fault,
+                                   const char *text) {
+  return pcln_encode_fault(e, st, fault, NULL, text);
+}
+
+// Bytes of the variable. The two counts are of 32 bits: no overflow but by the
+// pointer size.
+static uint64_t root_size(const struct pcln_encoder *e,
+                          const struct pcln_root_def *r) {
+  const uint64_t words = (uint64_t)r->n_words * r->repeat;
+  return words > UINT64_MAX / 8 ? UINT64_MAX : words * e->m->ptr_size;
+}
+
+// Sorts the roots and collects their entries.
+static enum pcln_status put_root_codes(struct pcln_encoder *e) {
+  const size_t n = e->m->n_roots;
+  e->roots = pcln_module_roots_sorted(e->m);
+  e->root_codes = malloc((n + 1) * sizeof *e->root_codes);
+  if (!e->roots || !e->root_codes)
+    return PCLN_NO_MEMORY;
+  uint64_t end = 0;
+  for (size_t i = 0; i < n; i++) {
+    const struct pcln_root_def *r = &e->roots[i];
+    const uint64_t size = root_size(e, r);
+    if (i && r->flags != r[-1].flags)
+      end = 0;
+    if (!size || r->off > UINT64_MAX - size)
+      return root_fault(e, PCLN_CORRUPT, "root-size",
+                        "a root has no words, or leaves the address space");
+    if (r->off < end)
+      return root_fault(e, PCLN_CORRUPT, "root-overlap",
+                        "two roots have words in common");
+    end = r->off + size;
+    e->root_codes[i] =
+        pcln_pool_add(&e->codes, r->codes, pcln_codes_len(r->n_words), 1);
+  }
+  if (n > UINT32_MAX / PCLN_ROOT_SIZE || e->codes.status == PCLN_LIMIT)
+    return root_fault(e, PCLN_LIMIT, "limit-roots", "the roots exceed 4 GiB");
+  return e->codes.status;
+}
+
+static size_t roots_len(const struct pcln_encoder *e) {
+  return e->m->n_roots
+             ? PCLN_ROOTS_HEADER + e->m->n_roots * PCLN_ROOT_SIZE + e->codes.len
+             : 0;
+}
+
+static void put_roots(const struct pcln_encoder *e, uint8_t *out) {
+  const size_t n = e->m->n_roots;
+  const uint32_t codes = (uint32_t)(PCLN_ROOTS_HEADER + n * PCLN_ROOT_SIZE);
+  if (!n)
+    return;
+  pcln_store32(out, (uint32_t)n, e->swap);
+  memcpy(out + codes, e->codes.bytes, e->codes.len);
+  out += PCLN_ROOTS_HEADER;
+  for (size_t i = 0; i < n; i++, out += PCLN_ROOT_SIZE) {
+    const struct pcln_root_def *r = &e->roots[i];
+    const uint64_t base = r->flags & PCLN_ROOT_TLS ? 0 : e->text_va;
+    pcln_store64(out, r->off - base, e->swap);
+    pcln_store32(out + 8, r->n_words, e->swap);
+    pcln_store32(out + 12, r->repeat, e->swap);
+    pcln_store32(out + 16, codes + e->root_codes[i], e->swap);
+    pcln_store32(out + 20, r->flags, e->swap);
+  }
+}
+
 // --- findfunctab ------------------------------------------------------------
 
 static size_t findfunctab_len(uint32_t text_len) {
@@ -347,7 +420,7 @@ struct part {
 
 struct layout {
   struct part names, cutab, files, pctab, functab; // of pclntab
-  struct part pclntab, funcdata, findfunctab, rules, callees;
+  struct part pclntab, funcdata, findfunctab, rules, roots, callees;
   size_t len;
 };
 
@@ -365,19 +438,24 @@ static size_t go_header_len(const struct pcln_encoder *e) {
   return PCLN_GO_HDR_WORDS + PCLN_GO_N_WORDS * (size_t)e->m->ptr_size;
 }
 
+static size_t module_header_len(const struct pcln_encoder *e) {
+  return e->m->n_roots ? PCLN_MOD_SIZE_ROOTS : PCLN_MOD_SIZE;
+}
+
 static struct layout lay_out(const struct pcln_encoder *e) {
   struct layout l = {0};
-  size_t at = PCLN_MOD_SIZE + go_header_len(e);
+  size_t at = module_header_len(e) + go_header_len(e);
   l.names = place(&at, 1, e->names.len);
   l.cutab = place(&at, 4, e->cutab.len);
   l.files = place(&at, 1, e->files.len);
   l.pctab = place(&at, 1, e->pctab.len);
   l.functab = place(&at, 4, e->functab_len);
-  l.pclntab.off = PCLN_MOD_SIZE;
-  l.pclntab.len = at - PCLN_MOD_SIZE;
+  l.pclntab.off = module_header_len(e);
+  l.pclntab.len = at - l.pclntab.off;
   l.funcdata = place(&at, BLOB_ALIGN, e->funcdata.len);
   l.findfunctab = place(&at, 4, findfunctab_len(e->text_len));
   l.rules = place(&at, 4, e->m->n_rules * PCLN_RULE_SIZE);
+  l.roots = place(&at, BLOB_ALIGN, roots_len(e));
   // The callees end the table, so that its length says how many there are.
   l.callees = place(&at, BLOB_ALIGN, e->callees.len);
   l.len = at;
@@ -420,7 +498,8 @@ static void put_part(const struct pcln_encoder *e, uint8_t *field,
 
 static uint32_t module_flags(const struct pcln_encoder *e) {
   return (e->o->go_compat ? PCLN_MODF_GO_COMPAT : 0u) |
-         (e->packed ? PCLN_MODF_PACKED : 0u);
+         (e->packed ? PCLN_MODF_PACKED : 0u) |
+         (e->m->n_roots ? PCLN_MODF_ROOTS : 0u);
 }
 
 static void put_module_header(const struct pcln_encoder *e,
@@ -444,6 +523,8 @@ static void put_module_header(const struct pcln_encoder *e,
   pcln_store32(h + PCLN_MOD_CALLEES,
                l->callees.len ? (uint32_t)l->callees.off : 0, e->swap);
   memcpy(h + PCLN_MOD_BUILD_ID, m->build_id, m->build_id_len);
+  if (m->n_roots)
+    put_part(e, h + PCLN_MOD_ROOTS, l->roots);
 }
 
 static void put_rules(const struct pcln_encoder *e, uint8_t *out) {
@@ -478,6 +559,7 @@ static enum pcln_status put_blob(const struct pcln_encoder *e,
   memcpy(b + l->callees.off, e->callees.bytes, l->callees.len);
   put_findfunctab(e, b + l->findfunctab.off);
   put_rules(e, b + l->rules.off);
+  put_roots(e, b + l->roots.off);
   pcln_store32(b + PCLN_MOD_CHECKSUM, pcln_blob_checksum(b, l->len), e->swap);
   *bytes = b;
   return PCLN_OK;
@@ -487,7 +569,7 @@ static void fill_stats(const struct pcln_encoder *e, const struct layout *l,
                        struct pcln_encode_stats *s) {
   const size_t functab = (size_t)e->n_entries * PCLN_GO_FUNCTAB_ENTRY + 4;
   *s = (struct pcln_encode_stats){
-      .header = PCLN_MOD_SIZE + go_header_len(e),
+      .header = module_header_len(e) + go_header_len(e),
       .names = l->names.len,
       .cutab = l->cutab.len,
       .files = l->files.len,
@@ -497,6 +579,7 @@ static void fill_stats(const struct pcln_encoder *e, const struct layout *l,
       .funcdata = l->funcdata.len,
       .findfunctab = l->findfunctab.len,
       .rules = l->rules.len,
+      .roots = l->roots.len,
       .callees = l->callees.len,
       .total = l->len,
       .n_funcs = e->m->n_funcs,
@@ -554,6 +637,8 @@ enum pcln_status pcln_encode(const struct pcln_module *m,
     st = put_functions(&e);
   if (st == PCLN_OK)
     st = place_units(&e);
+  if (st == PCLN_OK)
+    st = put_root_codes(&e);
   if (st == PCLN_OK) {
     const struct layout l = lay_out(&e);
     st = put_blob(&e, &l, bytes);

@@ -37,7 +37,10 @@ struct pcln_encoder {
   bool compact; // inline trees: ours, else Go's
   bool packed;  // func records: only the entries present
   struct pcln_pool names, files, cutab, pctab, funcdata, callees;
-  uint8_t *functab; // entries, end marker, records
+  struct pcln_pool codes;      // entries of roots
+  struct pcln_root_def *roots; // sorted
+  uint32_t *root_codes;        // offset in `codes` of each
+  uint8_t *functab;            // entries, end marker, records
   size_t functab_len;
   uint32_t n_entries, n_holes;
 

@@ -251,7 +251,7 @@ enum { PCLN_MOD_ROOTS = PCLN_MOD_SIZE, PCLN_MOD_SIZE_ROOTS = 144 };
 // module's block of thread-local storage. The variable is `repeat` times
 // `n_words` words; `codes` is where the two-bit entries of one repetition
 // begin, in bytes from the start of the roots.
-enum { PCLN_ROOT_SIZE = 24, PCLN_ROOT_TLS = 1 };
+enum { PCLN_ROOTS_HEADER = 8, PCLN_ROOT_SIZE = 24, PCLN_ROOT_TLS = 1 };
 
 // --- Annotations ------------------------------------------------------------
 //

@@ -108,6 +108,17 @@ static bool module_callees(struct pcln_headers *h, const uint8_t *header) {
   return true;
 }
 
+// A header whose flags say so has one more part behind it.
+static bool module_roots(const struct pcln_peek *in, struct pcln_headers *h) {
+  uint8_t b[PCLN_MOD_SIZE_ROOTS] = {0};
+  const size_t len = PCLN_MOD_SIZE_ROOTS - PCLN_MOD_ROOTS;
+  if (!(h->t.flags & PCLN_MODF_ROOTS))
+    return true; // absent
+  return h->blob.len >= PCLN_MOD_SIZE_ROOTS &&
+         peek(in, PCLN_MOD_ROOTS, b + PCLN_MOD_ROOTS, len) &&
+         module_part(h, b, PCLN_MOD_ROOTS, &h->roots);
+}
+
 // Reads our header, which begins with the magic.
 static enum pcln_status open_module(const struct pcln_peek *in,
                                     const struct pcln_sink *sink,
@@ -135,7 +146,8 @@ static enum pcln_status open_module(const struct pcln_peek *in,
   if (!module_part(h, b, PCLN_MOD_PCLNTAB, &h->pclntab) ||
       !module_part(h, b, PCLN_MOD_FUNCDATA, &h->funcdata) ||
       !module_part(h, b, PCLN_MOD_FINDFUNCTAB, &h->findfunctab) ||
-      !module_part(h, b, PCLN_MOD_RULES, &h->rules) || !module_callees(h, b))
+      !module_part(h, b, PCLN_MOD_RULES, &h->rules) || !module_callees(h, b) ||
+      !module_roots(in, h))
     return corrupt(sink, "module-part", "module header", PCLN_MOD_PCLNTAB,
                    "a part of the table lies outside of it");
   const uint32_t id_len = pcln_load32(b + PCLN_MOD_BUILD_ID_LEN, t->swap);
@@ -418,6 +430,7 @@ enum pcln_status pcln_open(struct pcln_table *t, const void *bytes, size_t len,
   t->funcdata = span_if(b, h.funcdata);
   t->findfunctab = span_if(b, h.findfunctab);
   t->rules = span_if(b, h.rules);
+  t->roots = span_if(b, h.roots);
   t->callees = h.callees.off ? span_of(b, h.callees) : (struct pcln_span){0};
   t->build_id = span_if(b, h.build_id);
   return PCLN_OK;

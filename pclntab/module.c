@@ -11,6 +11,7 @@
 
 #include "bytes.h"
 #include "pairs.h"
+#include "stackmap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,7 @@ void pcln_module_free(struct pcln_module *m) {
   free(m->workers);
   free(m->funcs);
   free(m->rules);
+  free(m->roots);
   pcln_arena_free(&m->arena);
   *m = (struct pcln_module){0};
 }
@@ -281,6 +283,38 @@ enum pcln_status pcln_module_rule(struct pcln_module *m,
   *idx = (uint32_t)m->n_rules;
   m->rules[m->n_rules++] = *rule;
   return PCLN_OK;
+}
+
+// --- Roots ------------------------------------------------------------------
+
+enum pcln_status pcln_module_add_root(struct pcln_module *m,
+                                      const struct pcln_root_def *root) {
+  if (m->n_roots == m->cap_roots) {
+    const size_t cap = m->cap_roots ? m->cap_roots * 2 : 64;
+    struct pcln_root_def *roots = realloc(m->roots, cap * sizeof *roots);
+    if (!roots)
+      return PCLN_NO_MEMORY;
+    m->roots = roots;
+    m->cap_roots = cap;
+  }
+  m->roots[m->n_roots++] = *root;
+  return PCLN_OK;
+}
+
+static int root_by_place(const void *a, const void *b) {
+  const struct pcln_root_def *x = a, *y = b;
+  if (x->flags != y->flags)
+    return x->flags < y->flags ? -1 : 1;
+  return (x->off > y->off) - (x->off < y->off);
+}
+
+struct pcln_root_def *pcln_module_roots_sorted(const struct pcln_module *m) {
+  struct pcln_root_def *sorted = malloc((m->n_roots + 1) * sizeof *sorted);
+  if (sorted && m->n_roots) {
+    memcpy(sorted, m->roots, m->n_roots * sizeof *sorted);
+    qsort(sorted, m->n_roots, sizeof *sorted, root_by_place);
+  }
+  return sorted;
 }
 
 // --- Comparing --------------------------------------------------------------
@@ -438,6 +472,27 @@ static bool same_func(const struct pcln_module *a,
   return same_streams(a, f, b, g) && same_inlines(f, g);
 }
 
+static bool same_root(const struct pcln_root_def *a,
+                      const struct pcln_root_def *b) {
+  return a->off == b->off && a->n_words == b->n_words &&
+         a->repeat == b->repeat && a->flags == b->flags &&
+         memcmp(a->codes, b->codes, pcln_codes_len(a->n_words)) == 0;
+}
+
+static bool same_roots(const struct pcln_module *a,
+                       const struct pcln_module *b) {
+  if (a->n_roots != b->n_roots)
+    return false;
+  struct pcln_root_def *x = pcln_module_roots_sorted(a);
+  struct pcln_root_def *y = pcln_module_roots_sorted(b);
+  bool same = x && y;
+  for (size_t i = 0; i < a->n_roots && same; i++)
+    same = same_root(&x[i], &y[i]);
+  free(x);
+  free(y);
+  return same;
+}
+
 bool pcln_module_equal(const struct pcln_module *a,
                        const struct pcln_module *b) {
   if (a->ptr_size != b->ptr_size || a->quantum != b->quantum ||
@@ -450,5 +505,5 @@ bool pcln_module_equal(const struct pcln_module *a,
   for (size_t i = 0; i < a->n_funcs; i++)
     if (!same_func(a, &a->funcs[i], b, &b->funcs[i]))
       return false;
-  return true;
+  return same_roots(a, b);
 }

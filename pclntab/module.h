@@ -146,6 +146,9 @@ PCLN_MUST_CHECK enum pcln_status pcln_module_rule(struct pcln_module *m,
 // Appends a root. Its codes are borrowed.
 PCLN_MUST_CHECK enum pcln_status
 pcln_module_add_root(struct pcln_module *m, const struct pcln_root_def *root);
+// A copy of the roots, sorted by flags and then `off`, allocated with malloc;
+// null: memory is out.
+struct pcln_root_def *pcln_module_roots_sorted(const struct pcln_module *m);
 // Gives the module `n` worker arenas (n >= 1), zeroed.
 PCLN_MUST_CHECK enum pcln_status pcln_module_workers(struct pcln_module *m,
                                                      size_t n);
@@ -171,7 +174,7 @@ struct pcln_encode_options {
 };
 struct pcln_encode_stats { // bytes
   size_t header, names, cutab, files, pctab, functab, records, funcdata,
-      findfunctab, rules, callees, total;
+      findfunctab, rules, roots, callees, total;
   size_t n_funcs, n_holes, n_inlines, n_streams, n_distinct_streams;
 };
 // The blob, allocated with malloc; the caller frees it. `stats` may be null.

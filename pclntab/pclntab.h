@@ -60,6 +60,7 @@ struct pcln_table {
   struct pcln_span names, cutab, files, pctab, functab; // functab with records
   struct pcln_span funcdata, findfunctab, rules;        // may be absent
   struct pcln_span callees; // ours: inline trees are compact; else absent
+  struct pcln_span roots;   // ours: variables with references; or absent
   struct pcln_span rodata;  // as given to pcln_open()
   uint64_t funcdata_va; // before go1.18: link-time address of funcdata.ptr[0]
   struct pcln_span (*at)(void *ctx, uint64_t va); // as given to pcln_open()

@@ -108,6 +108,8 @@ static bool judge_module(const uint8_t *b, size_t len, uint64_t *budget,
   t->funcdata = module_part(b, len, PCLN_MOD_FUNCDATA, t->swap);
   t->findfunctab = module_part(b, len, PCLN_MOD_FINDFUNCTAB, t->swap);
   t->rules = module_part(b, len, PCLN_MOD_RULES, t->swap);
+  if (t->flags & PCLN_MODF_ROOTS && len >= PCLN_MOD_SIZE_ROOTS)
+    t->roots = module_part(b, len, PCLN_MOD_ROOTS, t->swap);
   const uint32_t callees = pcln_load32(b + PCLN_MOD_CALLEES, t->swap);
   if (callees >= PCLN_MOD_SIZE && callees < len)
     t->callees = (struct pcln_span){

@@ -134,6 +134,11 @@ enum pcln_status pcln_ptrmap_row(const struct pcln_ptrmap *map, uint32_t idx,
   return PCLN_OK;
 }
 
+struct pcln_map_row pcln_two_bit_row(const uint8_t *codes, uint32_t n_words) {
+  return (struct pcln_map_row){
+      .bits = codes, .n_words = n_words, .codes = CODES_TWO_BITS};
+}
+
 // --- Words ------------------------------------------------------------------
 
 // The code of word `i`.
@@ -182,6 +187,21 @@ bool pcln_words_next(const struct pcln_map_row *row, uint32_t *next,
   w.index = i;
   *next = i + w.n;
   *out = w;
+  return true;
+}
+
+bool pcln_codes_sound(const uint8_t *codes, uint32_t n_words) {
+  const struct pcln_map_row row = pcln_two_bit_row(codes, n_words);
+  for (uint32_t i = 0; i < n_words; i++) {
+    if (code_at(&row, i) != PCLN_CODE_MULTIWORD)
+      continue;
+    if (++i >= n_words)
+      return false;
+    if (code_at(&row, i) != PCLN_MULTI_SLICE)
+      continue;
+    if (++i >= n_words || code_at(&row, i) > PCLN_CODE_SCALAR)
+      return false;
+  }
   return true;
 }
 

@@ -50,7 +50,7 @@ struct pcln_ptrmap {
   bool flip;             // private: bytes of each four are in reverse
 };
 
-// One row.
+// One row; of rows of ours pcln_two_bit_row() makes one too.
 struct pcln_map_row {
   const uint8_t *bits; // null: there is no row
   uint32_t n_words;
@@ -91,6 +91,15 @@ pcln_ptrmap_row(const struct pcln_ptrmap *map, uint32_t idx,
 // that would leave the row ends with it.
 PCLN_API bool pcln_words_next(const struct pcln_map_row *row, uint32_t *next,
                               struct pcln_word *out);
+// `n_words` two-bit entries as a row, and the bytes that they fill.
+PCLN_API struct pcln_map_row pcln_two_bit_row(const uint8_t *codes,
+                                              uint32_t n_words);
+static inline size_t pcln_codes_len(uint32_t n_words) {
+  return ((size_t)n_words + 3) / 4;
+}
+// Whether `n_words` two-bit entries make sense: an item of several words has a
+// kind and ends within them, and a slice's capacity is no pointer.
+PCLN_API bool pcln_codes_sound(const uint8_t *codes, uint32_t n_words);
 // Whether a live pointer is in word `i`, or in the item that covers it. O(1) in
 // one-bit maps, O(i) in others.
 PCLN_API bool pcln_word_live(const struct pcln_map_row *row, uint32_t i);

@@ -185,7 +185,8 @@ struct pcln_extent {
 struct pcln_headers {
   struct pcln_table t; // all but the spans
   struct pcln_extent blob, pclntab, names, cutab, files, pctab, functab;
-  struct pcln_extent funcdata, findfunctab, rules, callees, build_id; // ours
+  // Ours.
+  struct pcln_extent funcdata, findfunctab, rules, roots, callees, build_id;
 };
 
 // Reads and checks the headers; statuses are those of pcln_open().

@@ -62,15 +62,18 @@ static bool all_zero(const uint8_t *p, size_t len) {
 static void check_parts(struct pcln_verifier *v) {
   const struct pcln_table *t = v->t;
   const struct pcln_span parts[] = {t->pclntab, t->funcdata, t->findfunctab,
-                                    t->rules, t->callees};
-  const uint8_t *end = t->blob.ptr + PCLN_MOD_SIZE;
+                                    t->rules,   t->roots,    t->callees};
+  static const uint8_t fields[] = {PCLN_MOD_PCLNTAB,     PCLN_MOD_FUNCDATA,
+                                   PCLN_MOD_FINDFUNCTAB, PCLN_MOD_RULES,
+                                   PCLN_MOD_ROOTS,       PCLN_MOD_CALLEES};
+  const uint8_t *end =
+      t->blob.ptr +
+      (t->flags & PCLN_MODF_ROOTS ? PCLN_MOD_SIZE_ROOTS : PCLN_MOD_SIZE);
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (!parts[i].ptr)
       continue;
     if (parts[i].ptr < end)
-      pcln_fault(v, "module-order", NULL, "module header",
-                 parts[i].ptr == t->callees.ptr ? PCLN_MOD_CALLEES
-                                                : PCLN_MOD_PCLNTAB + 8 * i,
+      pcln_fault(v, "module-order", NULL, "module header", fields[i],
                  "a part of the table begins before the part before it ends");
     end = parts[i].ptr + parts[i].len;
   }
@@ -85,7 +88,11 @@ static void check_module_header(struct pcln_verifier *v) {
     pcln_fault(v, "checksum", NULL, "module header", PCLN_MOD_CHECKSUM,
                "the table's bytes are not those that were written");
   if (t->stackmap_bits > 2 ||
-      (t->flags & ~(uint32_t)(PCLN_MODF_GO_COMPAT | PCLN_MODF_PACKED)) ||
+      (t->flags &
+       ~(uint32_t)(PCLN_MODF_GO_COMPAT | PCLN_MODF_PACKED | PCLN_MODF_ROOTS)) ||
+      (t->flags & PCLN_MODF_ROOTS &&
+       !all_zero(h + PCLN_MOD_ROOTS + 8,
+                 PCLN_MOD_SIZE_ROOTS - PCLN_MOD_ROOTS - 8)) ||
       !all_zero(h + PCLN_MOD_RESERVED, PCLN_MOD_CALLEES - PCLN_MOD_RESERVED) ||
       !all_zero(h + PCLN_MOD_BUILD_ID + t->build_id.len,
                 PCLN_BUILD_ID_MAX - t->build_id.len))
@@ -304,6 +311,7 @@ static void verify_part(struct pcln_verifier *v, unsigned part,
     check_strings(v);
     check_cutab(v);
     check_rules(v);
+    pcln_verify_roots(v);
   } else {
     v->sink = NULL; // the first part reports this
   }

@@ -2,7 +2,7 @@
 //
 // Private to the two halves of the verifier: verify.c has what concerns the
 // table as a whole, verify_func.c what concerns one function, but for what
-// a collector needs, which verify_funcdata.c has.
+// a collector needs, which verify_funcdata.c and verify_roots.c have.
 #ifndef PCLNTAB_VERIFY_H
 #define PCLNTAB_VERIFY_H
 
@@ -48,6 +48,9 @@ void pcln_verify_func(struct pcln_verifier *v, const struct pcln_func *f);
 // rows.
 void pcln_verify_funcdata(struct pcln_verifier *v, const struct pcln_func *f,
                           int32_t max_row);
+
+// Checks the variables that hold references.
+void pcln_verify_roots(struct pcln_verifier *v);
 
 // One of `n_parts` parts of pcln_verify(), so that threads can share the work:
 // the table is sound if each part says so. Part 0 has what concerns the table

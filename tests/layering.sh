@@ -33,7 +33,7 @@ layer() {
     pclntab/verify*.[ch] | pclntab/crc32c.[ch] | pclntab/cfi*.[ch] | \
     pclntab/image*.[ch] | pclntab/locate*.[ch] | pclntab/scan*.[ch] | \
     pclntab/buildinfo.[ch] | pclntab/go_*.[ch] | pclntab/stackmap*.[ch] | \
-    pclntab/reader*.[ch] | pclntab/elf_header.h)
+    pclntab/reader*.[ch] | pclntab/roots_table.[ch] | pclntab/elf_header.h)
     echo lookup ;;
   pclntab/module*.[ch] | pclntab/encode*.[ch] | pclntab/decode*.[ch] | \
     pclntab/pool.[ch] | pclntab/pairs.h | pclntab/parallel.[ch])
@@ -42,7 +42,7 @@ layer() {
     pclntab/link*.[ch] | pclntab/check*.[ch])
     echo link ;;
   pclntab/elf_*.[ch] | pclntab/src_*.[ch] | pclntab/dwarf_*.[ch] | \
-    pclntab/sources.h)
+    pclntab/annot*.[ch] | pclntab/safepoints.[ch] | pclntab/sources.h)
     echo sources ;;
   pclntab/funcdata.h) echo funcdata ;;
   ld-plugin/*.c | ld-plugin/*.h) echo ld-plugin ;;

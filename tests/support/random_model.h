@@ -80,6 +80,28 @@ static inline void rnd_rules(struct random_model *r) {
   }
 }
 
+// Variables with references, some of them thread-local; the program's begin
+// below the code as well as behind it.
+static inline void rnd_roots(struct random_model *r) {
+  static const uint8_t one[] = {2}, string[] = {3}, slice[] = {0x17};
+  const uint32_t n = rnd(r, 3) ? rnd(r, 30) : 0;
+  uint64_t va = 0x800, tls = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    const bool is_tls = rnd(r, 4) == 0;
+    uint64_t *at = is_tls ? &tls : &va;
+    const uint32_t words = 1 + rnd(r, 3);
+    const struct pcln_root_def root = {.off = *at,
+                                       .n_words = words,
+                                       .repeat = 1 + rnd(r, 5),
+                                       .flags = is_tls ? PCLN_ROOT_TLS : 0,
+                                       .codes = words == 1   ? one
+                                                : words == 2 ? string
+                                                             : slice};
+    rnd_ok(pcln_module_add_root(&r->m, &root));
+    *at += words * root.repeat * r->m.ptr_size + 8 * rnd(r, 1000);
+  }
+}
+
 // A stream over [0, size) of about `n` runs with values in [lo, lo + range),
 // then one virtual run of a quantum for each value in `tail`.
 static inline struct pcln_span rnd_stream(struct random_model *r, uint32_t size,
@@ -206,6 +228,7 @@ static inline void random_model_init(struct random_model *r, uint64_t seed,
   r->large_indices = rnd(r, 2);
   rnd_units(r);
   rnd_rules(r);
+  rnd_roots(r);
   const uint32_t n = rnd(r, shape->max_funcs + 1);
   uint64_t va = 0x1000 + 16 * (uint64_t)rnd(r, 1000);
   for (uint32_t i = 0; i < n; i++) {

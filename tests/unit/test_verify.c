@@ -152,7 +152,7 @@ static const struct {
   unsigned size;
   uint64_t value;
 } changes[] = {
-    {"module-fields", "", BLOB, 0, PCLN_MOD_FLAGS, 4, 6},
+    {"module-fields", "", BLOB, 0, PCLN_MOD_FLAGS, 4, 10},
     {"module-fields", "", BLOB, 0, PCLN_MOD_STACKMAP_BITS, 1, 3},
     {"module-fields", "", BLOB, 0, PCLN_MOD_RESERVED, 1, 1},
     {"module-fields", "", BLOB, 0, PCLN_MOD_BUILD_ID + 3, 1, 1},
