@@ -47,7 +47,7 @@ pclntab_unit_test(go_names pclntab_lookup)
 pclntab_unit_test(cfi pclntab_lookup)
 
 # Model half.
-foreach(module module pool encode decode format_doc roots_table)
+foreach(module module pool encode decode format_doc roots_table safepoints)
   pclntab_unit_test(${module} pclntab_model pclntab_lookup)
 endforeach()
 target_compile_definitions(test_format_doc PRIVATE

@@ -194,6 +194,7 @@ static unsigned funcdata_align(const struct pcln_encoder *e, uint32_t index) {
   case PCLN_FUNCDATA_OPEN_DEFERS:
   case PCLN_FUNCDATA_ARG_INFO:
   case PCLN_FUNCDATA_ARG_LIVE:
+  case PCLN_FUNCDATA_POINTER_PAIRS:
     return 1;
   case PCLN_FUNCDATA_INLTREE:
     return e->compact ? 1 : 4;
@@ -248,13 +249,6 @@ static int site_by_pc(const void *a, const void *b) {
   return (x->pc > y->pc) - (x->pc < y->pc);
 }
 
-// The value of a stream at `pc`; calls must have ascending pcs.
-static int32_t value_at(struct pcln_pairs *p, bool *more, uint32_t pc) {
-  while (*more && p->hi <= pc)
-    *more = pcln_pairs_next(p);
-  return *more ? p->value : -1;
-}
-
 // Writes a field at `at` of each go1.18 record: the stream's value where the
 // call stands.
 static void put_values(const struct pcln_encoder *e,
@@ -263,7 +257,7 @@ static void put_values(const struct pcln_encoder *e,
   struct pcln_pairs p = pcln_pairs_at(stream, e->m->quantum);
   bool more = stream.ptr && pcln_pairs_next(&p);
   for (uint32_t i = 0; i < f->n_inlines; i++) {
-    const int32_t v = value_at(&p, &more, sites[i].pc);
+    const int32_t v = pcln_pairs_seek(&p, &more, sites[i].pc);
     uint8_t *field = tree + (size_t)sites[i].idx * PCLN_GO118_INLINE_SIZE + at;
     if (at == 0)
       pcln_store16(field, (uint16_t)v, e->swap);

@@ -141,6 +141,9 @@ enum {
   PCLN_PCDATA_ARGLIVE = 3,
   PCLN_PCDATA_PANICBOUNDS = 4,
   PCLN_PCDATA_UNWIND = 5, // ours: index of the unwind rule; -1: see pcsp
+  // Ours, in frames whose size only their SP tells (realigned ones): bytes from
+  // SP to the first word of the locals' map; -1: it ends below the CFA.
+  PCLN_PCDATA_LOCALS_SP = 6,
   // The first and the last number that users may give a meaning.
   PCLN_PCDATA_USER = 16,
   PCLN_PCDATA_USER_LAST = 31,
@@ -285,7 +288,9 @@ enum pcln_annot_kind {
   PCLN_ANNOT_PCDATA = 2,
   // The safepoints of one function, by a compiler. Address: its first byte.
   //   u32 bytes of the function; u32 n_points; u32 length of its linkage name
-  //   with NUL; u32 0; the name, padded with 0 to 4; then points, ascending:
+  //   with NUL; u32 bytes from SP at the calls up to a pushed return address,
+  //   or to the CFA where none is pushed (LLVM's stack size), or
+  //   PCLN_FRAME_VARIES; the name, padded with 0 to 4; then points, ascending:
   //     u32 return address, in bytes from the function's first; u16 flags,
   //     PCLN_POINT_*; u16 n_areas; u16 n_pairs; u16 0; then areas:
   //       u16 DWARF register; u16 0; i32 offset: words begin at register +
@@ -311,6 +316,13 @@ enum pcln_annot_kind {
 enum {
   PCLN_POINT_NO_COLLECT = 1, // the call was declared not to collect
 };
+#define PCLN_FRAME_VARIES UINT32_C(0xffffffff) // no constant frame size
+
+// FUNCDATA_PointerPairs: varints. For each row of the pointer maps that has
+// derived pointers, ascending: rows since the one listed before, at first since
+// row -1; number of pairs; pairs {word of the base; word of the derived
+// pointer}. A 0 ends it. Words are counted through the row of the locals and on
+// through that of the arguments.
 
 // --- Unwind rules -----------------------------------------------------------
 //

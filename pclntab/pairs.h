@@ -49,4 +49,14 @@ static inline bool pcln_pairs_next(struct pcln_pairs *p) {
   return true;
 }
 
+// The value of a stream at `pc`, -1 where it says nothing; for pcs that ascend.
+// `more`: whether a run has been read, at first the result of
+// pcln_pairs_next().
+static inline int32_t pcln_pairs_seek(struct pcln_pairs *p, bool *more,
+                                      uint32_t pc) {
+  while (*more && p->hi <= pc)
+    *more = pcln_pairs_next(p);
+  return *more ? p->value : -1;
+}
+
 #endif

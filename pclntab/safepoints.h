@@ -29,6 +29,8 @@ struct pcln_pair {
 
 struct pcln_safepoint {
   uint32_t ret_off; // return address, in bytes from the function's first
+  uint32_t frame;   // bytes from SP at the call up to a pushed return address,
+                    // or to the CFA where none is; PCLN_FRAME_VARIES
   uint16_t flags;   // PCLN_POINT_*
   const struct pcln_area *areas;
   const struct pcln_pair *pairs;
@@ -38,11 +40,16 @@ struct pcln_safepoint {
 // Gives `f` the pointer maps, pairs and PCDATA_StackMapIndex that say what
 // `points` say; they ascend by ret_off. Words of the frame that no area covers
 // hold no references. A function without a live word at any point still gets
-// maps: that is what tells it from one about which nothing is known.
+// maps: that is what tells it from one about which nothing is known. Points
+// behind f's last byte go to the entries of the same name that follow it.
+//
 // PCLN_CORRUPT, reported with the function's name and the offset: a place that
 // the rules cannot express (no CFA at that pc, a register that is neither SP
-// nor FP), two areas that overlap and differ, a word that is not aligned, a
-// point outside of the function, or maps that `f` already has.
+// nor FP), two areas that overlap and differ, a word that is not aligned or in
+// no part of the frame that holds variables, a frame that CFI says is smaller
+// than the compiler does, a point outside of the function, a pair whose words
+// are no live pointers, or maps that `f` already has. PCLN_LIMIT: maps beyond
+// 256 MiB. PCLN_UNSUPPORTED: a machine whose registers are not known.
 // Sets m->stackmap_bits to 2. Allocates from `arena`. PCLN_NO_MEMORY.
 PCLN_MUST_CHECK enum pcln_status
 pcln_safepoints_place(struct pcln_module *m, struct pcln_func_def *f,

@@ -304,6 +304,27 @@ static enum pcln_status row_at(const struct pcln_table *t,
   return run->value == NO_MAP_HERE ? PCLN_NOT_FOUND : PCLN_OK;
 }
 
+// Where the rows of `m` begin.
+static enum pcln_status place_rows(const struct pcln_table *t,
+                                   const struct pcln_func *f, uint64_t pc,
+                                   struct pcln_stackmap *m) {
+  int32_t varp_off, argp_off, at_sp = -1;
+  m->placed = pcln_frame_layout(t, f, pc, &varp_off, &argp_off);
+  if (!m->placed)
+    return PCLN_OK;
+  m->args_off = argp_off;
+  m->locals_off =
+      (int32_t)((uint32_t)varp_off - m->locals.n_words * t->ptr_size);
+  if (t->ours &&
+      pcln_pcdata_at(t, f, PCLN_PCDATA_LOCALS_SP, pc, &at_sp) != PCLN_OK)
+    return PCLN_CORRUPT;
+  if (at_sp < 0)
+    return at_sp == -1 ? PCLN_OK : PCLN_CORRUPT;
+  m->locals_at_sp = true;
+  m->locals_off = at_sp;
+  return PCLN_OK;
+}
+
 enum pcln_status pcln_stackmap_at(const struct pcln_table *t,
                                   const struct pcln_func *f, uint64_t pc,
                                   struct pcln_stackmap *out) {
@@ -324,13 +345,8 @@ enum pcln_status pcln_stackmap_at(const struct pcln_table *t,
     return locals;
   if (args != PCLN_OK && (args != PCLN_NOT_FOUND || locals != PCLN_OK))
     return args;
-  int32_t varp_off, argp_off;
-  m.placed = pcln_frame_layout(t, f, pc, &varp_off, &argp_off);
-  if (m.placed) {
-    m.args_off = argp_off;
-    m.locals_off =
-        (int32_t)((uint32_t)varp_off - m.locals.n_words * t->ptr_size);
-  }
+  if (place_rows(t, f, pc, &m) != PCLN_OK)
+    return PCLN_CORRUPT;
   *out = m;
   return PCLN_OK;
 }

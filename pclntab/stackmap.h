@@ -8,7 +8,8 @@
 // the stream PCDATA_StackMapIndex names the row, the same for both, that holds
 // at a pc. The locals end at "varp" and are counted up to it; the arguments
 // begin at "argp". Both are given here as distances from the CFA, the value of
-// SP before the call (pcln_rule_at() finds it).
+// SP before the call (pcln_rule_at() finds it). In a realigned frame of this
+// project's tables only SP tells where the locals are: PCDATA_LocalsSP.
 //
 // Entries. Go has stored one bit a word since go1.5: a live pointer or not.
 // Before, and in this project's own tables if their header says so, two bits
@@ -113,7 +114,8 @@ struct pcln_stackmap {
   struct pcln_map_row args;     // bits are null where there is no such map
   struct pcln_map_row locals;   // or where it has no words
   uint32_t conservative;        // pcln_ptrmap.conservative of the locals
-  bool placed;                  // the next two are known
+  bool placed;                  // the next three are known
+  bool locals_at_sp;            // locals_off counts from SP at the call
   int32_t args_off, locals_off; // CFA to the first word, in bytes
 };
 

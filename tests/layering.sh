@@ -36,7 +36,8 @@ layer() {
     pclntab/reader*.[ch] | pclntab/roots_table.[ch] | pclntab/elf_header.h)
     echo lookup ;;
   pclntab/module*.[ch] | pclntab/encode*.[ch] | pclntab/decode*.[ch] | \
-    pclntab/pool.[ch] | pclntab/pairs.h | pclntab/parallel.[ch])
+    pclntab/pool.[ch] | pclntab/pairs.h | pclntab/parallel.[ch] | \
+    pclntab/safepoints*.[ch])
     echo model ;;
   pclntab/elf_plan.[ch] | pclntab/elf_slot.c | pclntab/elf_write.c | \
     pclntab/link*.[ch] | pclntab/check*.[ch])
