@@ -86,6 +86,30 @@ static inline void gcref *have(void gcref *p) {
   return p;
 }
 
+// Weak references and finalizers, for programs that count what is gone.
+#if defined USE_BOEHM
+struct gc_weak {
+  void *object;
+};
+static inline struct gc_weak *pclnrt_gc_weak_new(void *object) {
+  struct gc_weak *w = GC_MALLOC_ATOMIC(sizeof *w);
+  w->object = object;
+  GC_general_register_disappearing_link(&w->object, object);
+  return w;
+}
+static inline void *pclnrt_gc_weak_get(const struct gc_weak *w) {
+  return w->object;
+}
+static inline int
+pclnrt_gc_set_finalizer(void *object, void (*run)(void *, void *), void *arg) {
+  GC_register_finalizer_no_order(object, run, arg, NULL, NULL);
+  return 0;
+}
+static inline size_t pclnrt_gc_finalize(void) {
+  return (size_t)GC_invoke_finalizers();
+}
+#endif
+
 // Boehm's collector does not look at thread-local variables.
 #if defined USE_BOEHM
 #define alloc_thread_begin(v) GC_add_roots(&(v), &(v) + 1)
@@ -117,6 +141,7 @@ static inline void alloc_on_event(GC_EventType event) {
 }
 
 static inline void alloc_start(void) {
+  GC_set_finalize_on_demand(1);
   GC_INIT();
   GC_set_on_collection_event(alloc_on_event);
 }

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What tests of programs on the collector share; sourced with $build set. A
+# folder of its own that goes away, headers as they are installed, and how to
+# compile and link.
+programs=$(realpath "$(dirname "${BASH_SOURCE[0]}")/programs")
+lisp=$programs/lisp
+root=$(realpath "$programs/../../..")
+stress=gcstress=1,gcpoison=1,gcdead=1
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp"
+unset PCLNTAB_OPTIONS PCLNTAB_DEBUG
+mkdir -p include/pclntab
+ln -s "$root"/pclntab/*.h "$root"/runtime/*.h include/pclntab/
+rm include/pclntab/link.h # private; <link.h> is the system's
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+
+# The source files of a program: one, or all of a folder.
+sources() {
+  if [ -d "$programs/$1" ]; then
+    echo "$programs/$1"/*.c
+  else
+    echo "$programs/$1.c"
+  fi
+}
+
+# variant NAME LINKER OPTIONS: builds $program as program-NAME.
+variant() {
+  local name=$1 linker=$2 runtime=$build/libpclnrt.a objects=() source
+  shift 2
+  case $* in *-fsanitize=*)
+    runtime=$build/libpclnrt_${*##*-fsanitize=}.a
+    ;;
+  esac
+  for source in $(sources "$program"); do
+    objects+=("$name-$(basename "$source" .c).o")
+    clang-19 -Wall -Wextra -Iinclude -fpass-plugin="$build/pclntab-gc.so" "$@" \
+      -c "$source" -o "${objects[-1]}"
+  done
+  local use=(-fuse-ld="$linker" -Wl,-plugin,"$build/pclntab-ld.so")
+  [ "$linker" != lld ] || use=(--ld-path="$(command -v ld.lld-19)"
+    -Wl,-mllvm,-load="$build/pclntab-ld.so")
+  clang-19 "$@" "${use[@]}" "${objects[@]}" "$runtime" -lm -pthread \
+    -o "program-$name"
+}
+
+# value KEY: from the report of the run whose standard error is in `err`.
+value() { sed -n "s/^report.* $1=\([0-9]*\).*/\1/p" err; }

@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A program of size on the collector: usage programs.sh BUILD PROGRAM. Built
+# at -O2, at -O0 and with sanitizers, each with another linker; run as it is,
+# on a larger input, and with a collection at every allocation, freed memory
+# filled and dead words of frames overwritten. What it prints is what the same
+# source prints with malloc, and the collector must have had work to do.
+set -euo pipefail
+build=$(realpath "${1:?build folder}") program=${2:?program}
+. "$(dirname "$0")/common.sh"
+
+# Arguments of a small run, under stress, and of a larger one.
+case $program in
+binary_trees) small=6 large=13 ;;
+cache) small="300 60 50" large="200000 20000 50000" ;;
+churn) small="1500 64" large="1000000 4096" ;;
+graph) small="25 2" large="1000 20" ;;
+hamt) small="250 4" large="60000 32" ;;
+json) small=900 large=2000000 ;;
+lisp) small="$lisp/words.lisp" large="$lisp/words.lisp -- 3" ;;
+threads) small="3 9 2 2" large="4 2000 6 3" ;;
+unions) small=400 large=300000 ;;
+*) fail "no such program: $program" ;;
+esac
+if [ "$program" = lisp ]; then
+  large="$lisp/mandelbrot.lisp $lisp/primes.lisp $lisp/queens.lisp $large"
+fi
+
+gcc -O1 -DUSE_MALLOC $(sources "$program") -o oracle -lm -pthread
+./oracle $small >small.expected
+./oracle $large >large.expected
+
+# same NAME EXPECTED COMMAND: the command prints that, and says nothing else.
+same() {
+  local name=$1 expected=$2
+  shift 2
+  local status=0
+  ALLOC_REPORT=1 timeout 60 "$@" >out 2>err || status=$?
+  [ $status = 0 ] || { cat out err; fail "$name: status $status"; }
+  cmp out "$expected" || fail "$name: another result than with malloc"
+  if grep -v '^report ' err; then fail "$name: unexpected output"; fi
+  [ "$(value collections)" -gt 0 ] || fail "$name: nothing was collected"
+}
+
+# both NAME EXECUTABLE: small under stress with every check, and large.
+both() {
+  PCLNTAB_DEBUG=$stress same "$1 under stress" small.expected "$2" $small
+  same "$1" large.expected "$2" $large
+}
+
+variant O2 gold -O2
+both "-O2, gold" ./program-O2
+variant O0 bfd -O0
+both "-O0, GNU ld" ./program-O0
+variant Os lld -Os
+both "-Os, lld" ./program-Os
+
+# With sanitizers everything is slower: the small input alone.
+for sanitizer in address thread; do
+  [ -f "$build/libpclnrt_$sanitizer.a" ] || fail "no runtime with $sanitizer"
+  variant $sanitizer lld -O1 -g -fsanitize=$sanitizer
+  PCLNTAB_DEBUG=gcstress=1,gcstress_every=3 same "$sanitizer" small.expected \
+    ./program-$sanitizer $small
+done
+echo "programs: $program: all the same"
