@@ -188,7 +188,7 @@ struct alloc_random {
 };
 static inline uint32_t alloc_random(struct alloc_random *r) {
   r->state = r->state * 6364136223846793005u + 1442695040888963407u;
-  return (uint32_t)(r->state >> 33);
+  return (uint32_t)(r->state >> 32) & 0x3fffffff; // as 63-bit integers can
 }
 
 // The first argument as a number, or `otherwise`.
