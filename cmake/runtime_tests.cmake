@@ -8,6 +8,7 @@ function(pclntab_runtime_test module)
     ${PROJECT_SOURCE_DIR}/runtime)
 endfunction()
 pclntab_runtime_test(ehframe)
+pclntab_runtime_test(roots)
 pclntab_runtime_test(traceback)
 pclntab_runtime_test(unwind)
 

@@ -202,6 +202,8 @@ const struct pclnrt_module *pclnrt_module_find(uint64_t pc);
 // Whether a module that may be unloaded is still the one that was registered.
 bool pclnrt_module_alive(const struct pclnrt_module *m, uint64_t pc);
 const struct pclnrt_module *pclnrt_module_get(uint32_t number);
+// Whether it is the shared libc.
+bool pclnrt_module_is_libc(const struct pclnrt_module *m);
 
 // --- unwind.c ----------------------------------------------------------------
 

@@ -311,12 +311,20 @@ static bool publish(struct pclnrt_module *m) {
   return true;
 }
 
+static bool image_holds(const struct pclnrt_image *image, uint64_t addr) {
+  return addr >= image->lo && addr < image->hi;
+}
+
 // Whether nobody can unload what covers `o`: the program, libc, ourselves.
 static bool stays_loaded(const struct pclnrt_object *o,
                          const struct pclnrt_image *image) {
-  const uint64_t self = (uint64_t)&snapshot, libc = (uint64_t)&memcpy;
-  return o->is_program || (self >= image->lo && self < image->hi) ||
-         (libc >= image->lo && libc < image->hi);
+  return o->is_program || image_holds(image, (uint64_t)&snapshot) ||
+         image_holds(image, (uint64_t)&memcpy);
+}
+
+bool pclnrt_module_is_libc(const struct pclnrt_module *m) {
+  // Not memcpy, which sanitizers replace.
+  return !m->id.is_program && image_holds(&m->image, (uint64_t)&getenv);
 }
 
 // Later loads are compared with it when this one is long gone. One of a length

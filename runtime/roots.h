@@ -10,13 +10,21 @@
 // that may collect, so every frame must stand at one.
 //
 // Frames without maps. Functions of modules or objects that no compiler
-// described (libc's qsort between two of ours) go to `words` as a whole; what
-// to do with them is the collector's decision. Frames of the runtime's own
-// functions, and of a thread's start, hold no references and are left out.
+// described (libc's qsort between two of ours) go to `words` as a whole, with
+// what described callers pass to them on the stack; what to do with them is the
+// collector's decision. Left out are the frames of the runtime (functions
+// called pclnrt_*, and whatever they call but through pclnrt_gc_call_out), and
+// libc's at the outer end of a stack, which start the thread: they hold no
+// reference that the runtime does not know of.
 //
-// Nothing here allocates, locks or prints, so it may run while the world is
-// stopped. Any doubt ends the walk with a status other than PCLN_OK and one
-// report: a missed root is a freed live object.
+// Registers. A frame without maps may keep a reference in a register that its
+// callees save. Whoever makes the cursor therefore stores the registers in its
+// own frame, which the walk begins with (__builtin_unwind_init() does it).
+//
+// But for pclnrt_roots_tls_here, nothing here allocates, locks or prints, so it
+// may run while the world is stopped; different stacks may be visited by
+// different threads at once. Any doubt ends the walk with a status other than
+// PCLN_OK and one report: a missed root is a freed live object.
 #ifndef PCLNTAB_ROOTS_H
 #define PCLNTAB_ROOTS_H
 
@@ -30,16 +38,19 @@ extern "C" {
 // Where a root is.
 struct pclnrt_root_frame {
   uint64_t pc, sp, cfa;           // sp at the call; 0 for variables
-  const struct pcln_table *table; // null for variables of no table
-  struct pcln_func func;          // table is null: not set
-  bool foreign;                   // no maps
+  const struct pcln_table *table; // null: of no table
+  uint32_t func_idx; // frames with a table: the function, for pcln_func_at()
+  bool foreign;      // no maps
 };
 
 struct pclnrt_root {
   uintptr_t *slot; // holds the reference, which is not null
-  uintptr_t
-      *base; // holds the pointer from which *slot was derived; null: *slot
-             // is itself a base, or an interior pointer that stands alone
+  // Holds the pointer from which *slot was derived; null: *slot is itself a
+  // base, or an interior pointer that stands alone. The derived pointers of a
+  // frame come before its other words, so while *base is as the program left
+  // it: a moving collector makes *slot base' + (*slot - *base), and gets the
+  // base's own slot later.
+  uintptr_t *base;
   enum pcln_word_kind kind; // POINTER: scan the object. STRING: keep its bytes,
                             // do not look into them. SLICE, IFACE, EFACE: scan
   const struct pclnrt_root_frame *frame;
@@ -82,6 +93,8 @@ pclnrt_roots_globals(const struct pclnrt_root_visitor *v,
 // Thread-local variables. Each thread finds out where its own are
 // (pclnrt_roots_tls_here, which takes the dynamic linker's lock and may be slow
 // once after a dlopen), before it stops; another thread may then visit them.
+// It also registers modules loaded since, whose variables in static storage
+// pclnrt_roots_globals would not know of otherwise.
 enum { PCLNRT_TLS_MODULES = 32 };
 struct pclnrt_tls_blocks { // the caller owns it, zeroed at first
   uint64_t generation;
@@ -98,6 +111,12 @@ PCLN_API PCLN_MUST_CHECK enum pcln_status
 pclnrt_roots_tls(const struct pclnrt_tls_blocks *blocks,
                  const struct pclnrt_root_visitor *v,
                  struct pclnrt_root_stats *stats, const struct pcln_sink *sink);
+
+// Calls fn(a, b). Every call by which a runtime leaves for code that may hold
+// references (a finalizer) goes through it, so that frames of that code are not
+// taken for the runtime's.
+PCLN_API void pclnrt_gc_call_out(void (*fn)(void *a, void *b), void *a,
+                                 void *b);
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,7 @@
 set -eu
 library=${1:?shared library}
 allowed='
-  memchr memcmp memcpy memmove memset strchr strcmp strlen strncmp strstr
+  memchr memcmp memcpy memmove memset strchr strcmp strlen strncmp strrchr strstr
   _dl_find_object
   dl_iterate_phdr getauxval getenv
   sigaction sigaltstack sigfillset'

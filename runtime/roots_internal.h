@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of the roots share: roots.c walks, roots_site.c says what is
+// known of a pc, roots_frame.c reads the words of one frame.
+#ifndef PCLNRT_ROOTS_INTERNAL_H
+#define PCLNRT_ROOTS_INTERNAL_H
+
+#include "internal.h"
+
+#include "roots.h"
+
+// Words of other functions' frames and of other threads' variables: to a
+// sanitizer these look like accesses out of scope, or races.
+#define PCLNRT_NO_SANITIZE                                                     \
+  __attribute__((no_sanitize("address", "undefined", "thread")))
+
+#pragma GCC visibility push(hidden)
+
+// --- roots_site.c: what a frame is, by its pc --------------------------------
+
+enum pclnrt_site_kind {
+  PCLNRT_SITE_MAPS,         // pointer maps say what its words are
+  PCLNRT_SITE_RECORD,       // FUNCDATA_GC, or a map that is only a size
+  PCLNRT_SITE_NO_SAFEPOINT, // it has maps, but none for this pc
+  PCLNRT_SITE_FOREIGN,      // nobody described the function
+  PCLNRT_SITE_START,        // libc: starts threads, if it is outermost
+  PCLNRT_SITE_RUNTIME,      // the runtime's own function
+  PCLNRT_SITE_CALL_OUT,     // and the one by which it calls others
+};
+static inline bool pclnrt_site_described(enum pclnrt_site_kind kind) {
+  return kind <= PCLNRT_SITE_NO_SAFEPOINT;
+}
+
+struct pclnrt_site {
+  const struct pcln_table *table; // null: the module has none
+  uint32_t func_idx;              // of the function in the table
+  uint8_t kind;                   // enum pclnrt_site_kind
+  bool plain;                     // both rows hold entries of single words only
+  bool pairs;                     // the function has base/derived pairs
+  uint8_t codes;
+  // PCLNRT_SITE_MAPS: rows of two-bit entries. PCLNRT_SITE_RECORD: `args` has a
+  // bit for each word. Null: there are no entries, but all `n_args` words, or
+  // `n_locals` bytes below the return address, may hold references.
+  const uint8_t *locals, *args;
+  uint32_t n_locals, n_args;    // words
+  int32_t locals_off, args_off; // CFA to the first word, in bytes; where
+                                // `locals` is null, to the end of the locals
+};
+enum { PCLNRT_ARGS_UNKNOWN = 1 << 28 }; // n_args, words: more than any has
+// `key`: a return address minus one, or the pc of an interrupted frame.
+// PCLN_NOT_FOUND: no module there. PCLN_CORRUPT: its map cannot be read.
+// The result of each pc is kept, so that a frame seen before costs some 5 ns.
+PCLN_MUST_CHECK enum pcln_status pclnrt_site_find(uint64_t key,
+                                                  struct pclnrt_site *out);
+
+// --- roots_frame.c: the words of one frame -----------------------------------
+
+struct pclnrt_scan {
+  const struct pclnrt_root_visitor *v;
+  struct pclnrt_root_stats *stats;
+  struct pclnrt_root_frame frame;
+  bool exact;        // interrupted, not at a call
+  uint64_t limit;    // where the caller's frame ends; 0: not known
+  const char *fault; // why it failed, with a sentence
+  const char *text;
+};
+// Visits the frame by its maps. PCLN_CORRUPT with `fault` and `text`.
+PCLN_MUST_CHECK enum pcln_status
+pclnrt_frame_maps(struct pclnrt_scan *s, const struct pclnrt_site *site);
+// Visits the frame by its record of 2013.
+void pclnrt_frame_record(struct pclnrt_scan *s, const struct pclnrt_site *site);
+// Words of a described frame up to the first that its map says something of:
+// what it passes to a callee on the stack.
+void pclnrt_frame_outgoing(struct pclnrt_scan *callee,
+                           const struct pclnrt_site *caller, uint64_t sp,
+                           uint64_t cfa);
+void pclnrt_frame_words(struct pclnrt_scan *s, uint64_t lo, uint64_t hi);
+// Visits `repeat` times `n_words` words of a variable.
+PCLN_MUST_CHECK enum pcln_status
+pclnrt_frame_variable(struct pclnrt_scan *s, uint64_t addr,
+                      const uint8_t *codes, uint32_t n_words, uint32_t repeat);
+
+#pragma GCC visibility pop
+#endif

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a frame is, by its pc: one with pointer maps, a foreign one, the
+// runtime's own, and, where there are maps, which rows hold.
+//
+// A lookup decodes a func record, a stream and two map headers, some 200 ns.
+// But a program has few return addresses at which collections meet it, so the
+// result is kept in a table of fixed size, one entry for each hash of a pc. An
+// entry is several words and is read while others may write it, so it has a
+// sequence number: odd while a writer is inside, and different afterwards. The
+// words are stored with release and loaded with acquire order: a reader that
+// saw a word of a writer also sees that the number changed. A writer that finds
+// another one inside goes without.
+//
+// Entries point into tables of modules that may be unloaded. They name the
+// module by its number, which is never given again, and registry.c is asked
+// whether it is still there, as for cached unwind rules.
+#include "roots_internal.h"
+
+#include "bytes.h"
+
+#include <string.h>
+
+// --- The cache ---------------------------------------------------------------
+
+enum {
+  CACHE_BITS = 13,
+  PLAIN = 1,
+  PAIRS = 2,
+};
+
+// Words: key; the two rows; both sizes; both places; what identifies it:
+// func_idx in the low half, then 16 bits module, 8 bits kind, 4 of `codes` and
+// 4 flags.
+enum { KEY, LOCALS, ARGS, SIZES, PLACES, IDENTITY, N_CACHED };
+struct entry {
+  _Alignas(64) _Atomic uint64_t sequence;
+  _Atomic uint64_t words[N_CACHED];
+};
+static struct entry cache[1 << CACHE_BITS];
+
+static struct entry *entry_of(uint64_t key) {
+  return &cache[(key ^ key >> CACHE_BITS) & ((1 << CACHE_BITS) - 1)];
+}
+
+static uint64_t join(uint32_t lo, uint32_t hi) {
+  return (uint64_t)hi << 32 | lo;
+}
+
+static bool cached(uint64_t key, struct pclnrt_site *out) {
+  struct entry *e = entry_of(key);
+  uint64_t w[N_CACHED];
+  const uint64_t before =
+      atomic_load_explicit(&e->sequence, memory_order_acquire);
+  for (int i = 0; i < N_CACHED; i++)
+    w[i] = atomic_load_explicit(&e->words[i], memory_order_acquire);
+  if (w[KEY] != key || before & 1 ||
+      atomic_load_explicit(&e->sequence, memory_order_relaxed) != before)
+    return false;
+  const struct pclnrt_module *m =
+      pclnrt_module_get((uint32_t)(w[IDENTITY] >> 32 & 0xffff));
+  if (!m || !pclnrt_module_alive(m, key))
+    return false;
+  *out = (struct pclnrt_site){
+      .table = m->has_table ? &m->table : NULL,
+      .func_idx = (uint32_t)w[IDENTITY],
+      .kind = (uint8_t)(w[IDENTITY] >> 48),
+      .plain = w[IDENTITY] >> 60 & PLAIN,
+      .pairs = w[IDENTITY] >> 60 & PAIRS,
+      .codes = (uint8_t)(w[IDENTITY] >> 56 & 0xf),
+      .locals = (const uint8_t *)w[LOCALS],
+      .args = (const uint8_t *)w[ARGS],
+      .n_locals = (uint32_t)w[SIZES],
+      .n_args = (uint32_t)(w[SIZES] >> 32),
+      .locals_off = (int32_t)(uint32_t)w[PLACES],
+      .args_off = (int32_t)(uint32_t)(w[PLACES] >> 32),
+  };
+  return true;
+}
+
+static void remember(uint64_t key, uint32_t module,
+                     const struct pclnrt_site *s) {
+  struct entry *e = entry_of(key);
+  const uint64_t flags = (s->plain ? PLAIN : 0u) | (s->pairs ? PAIRS : 0u);
+  const uint64_t w[N_CACHED] = {
+      [KEY] = key,
+      [LOCALS] = (uint64_t)s->locals,
+      [ARGS] = (uint64_t)s->args,
+      [SIZES] = join(s->n_locals, s->n_args),
+      [PLACES] = join((uint32_t)s->locals_off, (uint32_t)s->args_off),
+      [IDENTITY] = join(s->func_idx, module) | (uint64_t)s->kind << 48 |
+                   (uint64_t)s->codes << 56 | flags << 60,
+  };
+  uint64_t sequence = atomic_load_explicit(&e->sequence, memory_order_relaxed);
+  if (sequence & 1 || !atomic_compare_exchange_strong_explicit(
+                          &e->sequence, &sequence, sequence + 1,
+                          memory_order_acquire, memory_order_relaxed))
+    return;
+  for (int i = 0; i < N_CACHED; i++)
+    atomic_store_explicit(&e->words[i], w[i], memory_order_release);
+  atomic_store_explicit(&e->sequence, sequence + 2, memory_order_release);
+}
+
+// --- Functions without maps --------------------------------------------------
+
+static bool has_prefix(const char *s, const char *prefix) {
+  return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+// The functions of a static libc that start a thread or the program.
+static bool starts_threads(const char *name) {
+  static const char *const names[] = {"_start",  "start_thread", "clone",
+                                      "__clone", "clone3",       "__clone3"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(name, names[i]) == 0)
+      return true;
+  return has_prefix(name, "__libc_start_");
+}
+
+static enum pclnrt_site_kind kind_of_name(const char *name) {
+  if (strcmp(name, "pclnrt_gc_call_out") == 0)
+    return PCLNRT_SITE_CALL_OUT;
+  if (has_prefix(name, "pclnrt_"))
+    return PCLNRT_SITE_RUNTIME;
+  return starts_threads(name) ? PCLNRT_SITE_START : PCLNRT_SITE_FOREIGN;
+}
+
+// Whether the module is our own shared library, of which only the public
+// functions can be named.
+static bool is_runtime(const struct pclnrt_module *m) {
+  const uint64_t self = (uint64_t)&pclnrt_roots_stack;
+  const char *slash = strrchr(m->id.path, '/');
+  return !m->has_table && self >= m->image.text_lo && self < m->image.text_hi &&
+         has_prefix(slash ? slash + 1 : m->id.path, "libpclnrt.so");
+}
+
+static enum pclnrt_site_kind unmapped_kind(const struct pclnrt_module *m,
+                                           uint64_t key, const char *name) {
+  uint64_t entry;
+  if (!name)
+    name = pclnrt_image_symbol(&m->image, key, &entry);
+  const enum pclnrt_site_kind kind =
+      name ? kind_of_name(name) : PCLNRT_SITE_FOREIGN;
+  if (kind != PCLNRT_SITE_FOREIGN)
+    return kind;
+  if (is_runtime(m))
+    return PCLNRT_SITE_RUNTIME;
+  return pclnrt_module_is_libc(m) ? PCLNRT_SITE_START : PCLNRT_SITE_FOREIGN;
+}
+
+// --- Functions with maps -----------------------------------------------------
+
+static bool has_multiword(const struct pcln_map_row *row) {
+  struct pcln_word w;
+  for (uint32_t next = 0; pcln_words_next(row, &next, &w);)
+    if (w.kind >= PCLN_WORD_STRING)
+      return true;
+  return false;
+}
+
+// Whether the function has maps, and what they say of its arguments.
+static enum pcln_status find_maps(const struct pcln_table *t,
+                                  const struct pcln_func *f,
+                                  struct pcln_ptrmap *args, bool *has_args) {
+  struct pcln_ptrmap locals;
+  const enum pcln_status a = pcln_ptrmap(t, f, PCLN_MAP_ARGS, args);
+  const enum pcln_status l = pcln_ptrmap(t, f, PCLN_MAP_LOCALS, &locals);
+  *has_args = a == PCLN_OK;
+  if (a != PCLN_OK && a != PCLN_NOT_FOUND)
+    return a;
+  return l == PCLN_NOT_FOUND ? a : l;
+}
+
+static enum pcln_status read_maps(const struct pcln_table *t,
+                                  const struct pcln_func *f, uint64_t key,
+                                  bool has_args, struct pclnrt_site *s) {
+  struct pcln_stackmap map;
+  int32_t index;
+  enum pcln_status status =
+      pcln_pcdata_at(t, f, PCLN_PCDATA_STACKMAP, key, &index);
+  if (status == PCLN_OK && index == PCLN_STACKMAP_NO_SAFEPOINT) {
+    s->kind = PCLNRT_SITE_NO_SAFEPOINT;
+    return PCLN_OK;
+  }
+  if (status == PCLN_OK)
+    status = pcln_stackmap_at(t, f, key, &map);
+  if (status != PCLN_OK)
+    return PCLN_CORRUPT;
+  if (t->stackmap_bits != 2 || !map.placed)
+    return PCLN_UNSUPPORTED;
+  s->kind = PCLNRT_SITE_MAPS;
+  s->plain = !has_multiword(&map.locals) && !has_multiword(&map.args);
+  s->codes = map.locals.bits ? map.locals.codes : map.args.codes;
+  s->locals = map.locals.bits;
+  s->n_locals = map.conservative ? map.conservative : map.locals.n_words;
+  s->locals_off = map.locals_off;
+  s->args = map.args.bits;
+  s->n_args = map.args.n_words;
+  s->args_off = map.args_off;
+  // Arguments that no map tells of, but the record their size.
+  if (!has_args && f->args > 0)
+    s->n_args = (uint32_t)f->args / t->ptr_size;
+  struct pcln_span pairs;
+  s->pairs =
+      pcln_funcdata(t, f, PCLN_FUNCDATA_POINTER_PAIRS, &pairs) == PCLN_OK;
+  return PCLN_OK;
+}
+
+// The record of July 2013. Its compilers counted `nptrs` in bits or in words of
+// 32 bits, so it is trusted only as far as the arguments go.
+static enum pcln_status read_record(struct pcln_span bytes, int32_t args,
+                                    struct pclnrt_site *s) {
+  struct pcln_cursor c = pcln_cursor_at(bytes.ptr, bytes.len, false);
+  s->n_locals = pcln_u32(&c);
+  uint32_t n_bitmap = pcln_u32(&c);
+  if (c.failed)
+    return PCLN_CORRUPT;
+  s->kind = PCLNRT_SITE_RECORD;
+  s->n_args = PCLNRT_ARGS_UNKNOWN;
+  if (n_bitmap > pcln_left(&c) / 4)
+    n_bitmap = (uint32_t)(pcln_left(&c) / 4);
+  if (args >= 0) {
+    s->n_args = (uint32_t)args / sizeof(void *);
+    if (n_bitmap > (s->n_args + 31) / 32)
+      n_bitmap = (s->n_args + 31) / 32;
+  }
+  if (n_bitmap == 0)
+    return PCLN_OK;
+  s->args = c.pos;
+  if (n_bitmap < (s->n_args + 31) / 32)
+    s->n_args = n_bitmap * 32;
+  return PCLN_OK;
+}
+
+// Fills *s for a function of a table. PCLN_NOT_FOUND: nobody described it.
+static enum pcln_status described(const struct pcln_table *t,
+                                  const struct pcln_func *f, uint64_t key,
+                                  struct pclnrt_site *s) {
+  struct pcln_ptrmap args;
+  bool has_args;
+  struct pcln_span record;
+  s->func_idx = f->idx;
+  enum pcln_status status = find_maps(t, f, &args, &has_args);
+  if (status == PCLN_OK)
+    return read_maps(t, f, key, has_args, s);
+  if (status == PCLN_NOT_FOUND)
+    status = pcln_funcdata(t, f, PCLN_FUNCDATA_GC, &record);
+  if (status != PCLN_OK)
+    return status;
+  // Where there is no map of locals, they end where they would begin.
+  if (!pcln_frame_layout(t, f, key, &s->locals_off, &s->args_off))
+    return PCLN_UNSUPPORTED;
+  return read_record(record, f->args, s);
+}
+
+static enum pcln_status find_cold(uint64_t key, struct pclnrt_site *s,
+                                  uint32_t *module) {
+  const struct pclnrt_module *m = pclnrt_module_find(key);
+  if (!m)
+    return PCLN_NOT_FOUND;
+  *module = m->number;
+  *s = (struct pclnrt_site){.table = m->has_table ? &m->table : NULL};
+  const char *name = NULL;
+  if (m->has_table) {
+    struct pcln_func f;
+    enum pcln_status status = pcln_find_func(&m->table, key, &f);
+    if (status == PCLN_OK && !f.hole) {
+      status = described(&m->table, &f, key, s);
+      if (status == PCLN_OK)
+        return PCLN_OK;
+      name = f.name;
+    }
+    if (status != PCLN_OK && status != PCLN_NOT_FOUND)
+      return PCLN_CORRUPT;
+  }
+  s->kind = (uint8_t)unmapped_kind(m, key, name);
+  return PCLN_OK;
+}
+
+enum pcln_status pclnrt_site_find(uint64_t key, struct pclnrt_site *out) {
+  if (__builtin_expect(cached(key, out), 1))
+    return PCLN_OK;
+  uint32_t module;
+  const enum pcln_status status = find_cold(key, out, &module);
+  if (status == PCLN_OK)
+    remember(key, module, out);
+  return status;
+}
