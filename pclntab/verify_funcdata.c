@@ -11,6 +11,7 @@
 
 #include "go_funcdata.h"
 #include "stackmap.h"
+#include "stackmap_pairs.h"
 
 #include <string.h>
 
@@ -51,6 +52,14 @@ static void check_map(struct pcln_verifier *v, const struct pcln_func *f,
     fault(v, f, "funcdata-map", "a pointer map lies outside of the area");
   else if (status == PCLN_OK && map.n_rows && max >= (int64_t)map.n_rows)
     fault(v, f, "stackmap-row", "a row is asked for that a pointer map lacks");
+}
+
+static void check_pairs(struct pcln_verifier *v, const struct pcln_func *f) {
+  size_t len;
+  if (pcln_derived_check(v->t, f, &len) == PCLN_CORRUPT)
+    fault(v, f, "funcdata-pairs",
+          "the pairs of bases and derived pointers are damaged");
+  (void)pcln_verify_spend(v, len);
 }
 
 static void check_objects(struct pcln_verifier *v, const struct pcln_func *f) {
@@ -108,6 +117,7 @@ void pcln_verify_funcdata(struct pcln_verifier *v, const struct pcln_func *f,
     return;
   check_map(v, f, PCLN_MAP_ARGS, max_row);
   check_map(v, f, PCLN_MAP_LOCALS, max_row);
+  check_pairs(v, f);
   check_objects(v, f);
   check_arguments(v, f);
   check_defers(v, f);

@@ -5,7 +5,7 @@
 // worked out by hand from the frames that the comments draw.
 #include "bytes.h"
 #include "safepoints.h"
-#include "stackmap.h"
+#include "stackmap_pairs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -459,6 +459,113 @@ static void pairs_need_pointers(void **state) {
   }
 }
 
+// Calls with equal words and other pairs have rows of their own.
+static void pairs_are_read_back(void **state) {
+  (void)state;
+  // SP + 8, 16, 24 are the locals 0, 1, 2; SP + 48 and 56 arguments 0 and 1.
+  static const struct pcln_pair one[] = {{RSP, RSP, 8, 16}, {RSP, RSP, 8, 8}};
+  static const struct pcln_pair two[] = {{RSP, RSP, 8, 24}, {RSP, RSP, 56, 16}};
+  struct fixture x;
+  setup(&x, X86_64);
+  frame(&x, 40, PCLN_CFA_NONE, 0, 0);
+#define ALL                                                                    \
+  .frame = 40, AREAS(POINTER(RSP, 8), POINTER(RSP, 16), POINTER(RSP, 24),      \
+                     POINTER(RSP, 48), POINTER(RSP, 56))
+  const struct pcln_safepoint points[] = {
+      {.ret_off = 0x10, ALL},
+      {.ret_off = 0x20, ALL, .pairs = one, .n_pairs = 2},
+      {.ret_off = 0x30, ALL},
+      {.ret_off = 0x40, ALL, .pairs = two, .n_pairs = 2}};
+  static const char *const want[] = {"", "L0>L1 ", "", "A1>L1 L0>L2 "};
+  assert_int_equal(place(&x, points, 4), PCLN_OK);
+  struct pcln_table t;
+  uint8_t *bytes;
+  encode(&x, &t, &bytes);
+  for (size_t i = 0; i < 4; i++) {
+    const uint64_t pc = FUNC_VA + points[i].ret_off - 1;
+    struct pcln_func f;
+    struct pcln_stackmap m;
+    struct pcln_derived_iter it;
+    struct pcln_derived d;
+    char buf[80] = "";
+    assert_int_equal(pcln_find_func(&t, pc, &f), PCLN_OK);
+    assert_int_equal(pcln_stackmap_at(&t, &f, pc, &m), PCLN_OK);
+    const enum pcln_status st = pcln_derived_begin(&t, &f, &m, &it);
+    assert_int_equal(st, *want[i] ? PCLN_OK : PCLN_NOT_FOUND);
+    while (st == PCLN_OK && pcln_derived_next(&it, &d))
+      sprintf(buf + strlen(buf), "%c%u>%c%u ",
+              d.base.part == PCLN_MAP_ARGS ? 'A' : 'L', d.base.index,
+              d.derived.part == PCLN_MAP_ARGS ? 'A' : 'L', d.derived.index);
+    assert_string_equal(buf, want[i]);
+    assert_true(st != PCLN_OK || it.status == PCLN_OK);
+  }
+  free(bytes);
+  teardown(&x);
+}
+
+// The bytes of the pairs of a function with two rows of three words.
+static void damaged_pairs_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    enum pcln_status check, row_0, row_1;
+    uint8_t bytes[10];
+  } cases[] = {
+      {PCLN_OK, PCLN_OK, PCLN_NOT_FOUND, {1, 1, 0, 2, 0}},
+      {PCLN_OK, PCLN_NOT_FOUND, PCLN_OK, {2, 1, 0, 2, 0}},
+      {PCLN_OK, PCLN_OK, PCLN_OK, {1, 1, 0, 2, 1, 1, 1, 2}},
+      {PCLN_OK, PCLN_NOT_FOUND, PCLN_NOT_FOUND, {0}},
+      // No such row, no such word, no pairs, a word that is its own base.
+      {PCLN_CORRUPT, PCLN_NOT_FOUND, PCLN_NOT_FOUND, {3, 1, 0, 2, 0}},
+      {PCLN_CORRUPT, PCLN_CORRUPT, PCLN_NOT_FOUND, {1, 1, 0, 3, 0}},
+      {PCLN_CORRUPT, PCLN_CORRUPT, PCLN_NOT_FOUND, {1, 1, 3, 0, 0}},
+      {PCLN_CORRUPT, PCLN_CORRUPT, PCLN_CORRUPT, {1, 0, 0, 1, 0}},
+      {PCLN_CORRUPT, PCLN_CORRUPT, PCLN_NOT_FOUND, {1, 1, 2, 2, 0}},
+      // More than 32 bits.
+      {PCLN_CORRUPT,
+       PCLN_CORRUPT,
+       PCLN_CORRUPT,
+       {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 0}},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct fixture x;
+    setup(&x, X86_64);
+    frame(&x, 40, PCLN_CFA_NONE, 0, 0);
+    const struct pcln_safepoint points[] = {
+        {.ret_off = 0x10, .frame = 40, AREAS(POINTER(RSP, 16))},
+        {.ret_off = 0x20, .frame = 40, AREAS(POINTER(RSP, 24))}};
+    assert_int_equal(place(&x, points, 2), PCLN_OK);
+    const struct pcln_span pairs = {cases[i].bytes, sizeof cases[i].bytes};
+    assert_int_equal(pcln_func_set_funcdata(x.f, PCLN_FUNCDATA_POINTER_PAIRS,
+                                            pairs, &x.m.arena),
+                     PCLN_OK);
+    const struct pcln_encode_options o = {.layout = PCLN_GO_120, .threads = 1};
+    const struct pcln_sink sink = {.fn = note, .ctx = &x};
+    struct pcln_table t;
+    struct pcln_func f;
+    uint8_t *bytes;
+    size_t len;
+    assert_int_equal(pcln_encode(&x.m, &o, NULL, &bytes, &len, NULL), PCLN_OK);
+    assert_int_equal(pcln_open(&t, bytes, len, NULL, NULL), PCLN_OK);
+    assert_int_equal(pcln_verify(&t, &sink), cases[i].check);
+    if (cases[i].check != PCLN_OK)
+      assert_string_equal(x.fault, "funcdata-pairs");
+    assert_int_equal(pcln_find_func(&t, FUNC_VA, &f), PCLN_OK);
+    assert_int_equal(pcln_derived_check(&t, &f, &len), cases[i].check);
+    for (uint32_t row = 0; row < 2; row++) {
+      const struct pcln_stackmap m = {.idx = row};
+      struct pcln_derived_iter it;
+      struct pcln_derived d;
+      enum pcln_status st = pcln_derived_begin(&t, &f, &m, &it);
+      while (st == PCLN_OK && pcln_derived_next(&it, &d))
+        ;
+      st = st == PCLN_OK ? it.status : st;
+      assert_int_equal(st, row ? cases[i].row_1 : cases[i].row_0);
+    }
+    free(bytes);
+    teardown(&x);
+  }
+}
+
 // A row of each call, more than one varint byte and several hash tables of
 // them; a lookup of each must find its own.
 static void many_rows_keep_their_numbers(void **state) {
@@ -504,6 +611,8 @@ int main(void) {
       cmocka_unit_test(points_that_make_no_sense_are_refused),
       cmocka_unit_test(maps_are_given_once),
       cmocka_unit_test(pairs_need_pointers),
+      cmocka_unit_test(pairs_are_read_back),
+      cmocka_unit_test(damaged_pairs_are_refused),
       cmocka_unit_test(many_rows_keep_their_numbers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

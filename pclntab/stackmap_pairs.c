@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// FUNCDATA_PointerPairs (docs/format.md, "Pointer pairs"). The pairs belong to
+// rows, not to calls: calls with equal rows share them as they share the row.
+// Few functions have any, and those that do have few, so finding a row's is a
+// walk over the bytes from their start.
+//
+// Called with the world stopped: no allocation, no locks, no stdio.
+#include "stackmap_pairs.h"
+
+#include "table.h"
+
+// Words of the rows of both maps, and the number of rows. A part without a map
+// has none.
+struct extent {
+  uint32_t n_rows, n_locals, n_args;
+};
+
+static enum pcln_status part_extent(const struct pcln_table *t,
+                                    const struct pcln_func *f,
+                                    enum pcln_map_part part, uint32_t *n_words,
+                                    uint32_t *n_rows) {
+  struct pcln_ptrmap map;
+  const enum pcln_status status = pcln_ptrmap(t, f, part, &map);
+  *n_words = status == PCLN_OK ? map.n_words : 0;
+  if (status == PCLN_OK && map.n_rows > *n_rows)
+    *n_rows = map.n_rows;
+  return status == PCLN_NOT_FOUND ? PCLN_OK : status;
+}
+
+static enum pcln_status extent_of(const struct pcln_table *t,
+                                  const struct pcln_func *f,
+                                  struct extent *out) {
+  out->n_rows = 0;
+  const enum pcln_status status =
+      part_extent(t, f, PCLN_MAP_LOCALS, &out->n_locals, &out->n_rows);
+  return status == PCLN_OK
+             ? part_extent(t, f, PCLN_MAP_ARGS, &out->n_args, &out->n_rows)
+             : status;
+}
+
+// The bytes of the pairs. PCLN_NOT_FOUND: none.
+static enum pcln_status open_pairs(const struct pcln_table *t,
+                                   const struct pcln_func *f,
+                                   struct pcln_cursor *c) {
+  struct pcln_span bytes;
+  if (!t->ours)
+    return PCLN_NOT_FOUND;
+  const enum pcln_status status =
+      pcln_funcdata(t, f, PCLN_FUNCDATA_POINTER_PAIRS, &bytes);
+  if (status == PCLN_OK)
+    *c = pcln_cursor_at(bytes.ptr, bytes.len, t->swap);
+  return status;
+}
+
+// Moves to the next row that is listed: its number and how many pairs follow.
+// False: the end, or c->failed.
+static bool next_row(struct pcln_cursor *c, int64_t *row, uint32_t *n) {
+  const uint32_t delta = pcln_varint32(c);
+  if (c->failed || delta == 0)
+    return false;
+  *row += delta;
+  *n = pcln_varint32(c);
+  if (*n == 0 || *row > INT32_MAX)
+    pcln_fail(c);
+  return !c->failed;
+}
+
+static struct pcln_map_word word_at(uint32_t word, uint32_t n_locals) {
+  if (word < n_locals)
+    return (struct pcln_map_word){PCLN_MAP_LOCALS, word};
+  return (struct pcln_map_word){PCLN_MAP_ARGS, word - n_locals};
+}
+
+static bool read_pair(struct pcln_cursor *c, uint32_t n_locals, uint32_t n_args,
+                      struct pcln_derived *out) {
+  const uint32_t base = pcln_varint32(c), derived = pcln_varint32(c);
+  const uint64_t n_words = (uint64_t)n_locals + n_args;
+  if (base >= n_words || derived >= n_words || base == derived)
+    pcln_fail(c);
+  *out = (struct pcln_derived){word_at(base, n_locals),
+                               word_at(derived, n_locals)};
+  return !c->failed;
+}
+
+// --- Interface --------------------------------------------------------------
+
+enum pcln_status pcln_derived_begin(const struct pcln_table *t,
+                                    const struct pcln_func *f,
+                                    const struct pcln_stackmap *map,
+                                    struct pcln_derived_iter *it) {
+  struct pcln_cursor c;
+  struct extent extent;
+  const enum pcln_status status = open_pairs(t, f, &c);
+  if (status != PCLN_OK)
+    return status;
+  if (extent_of(t, f, &extent) != PCLN_OK)
+    return PCLN_CORRUPT;
+  int64_t row = -1;
+  uint32_t n;
+  while (next_row(&c, &row, &n) && row <= (int64_t)map->idx) {
+    if (row == (int64_t)map->idx) {
+      *it = (struct pcln_derived_iter){.pos = c.pos,
+                                       .end = c.end,
+                                       .n_locals = extent.n_locals,
+                                       .n_args = extent.n_args,
+                                       .left = n};
+      return PCLN_OK;
+    }
+    for (; n && !c.failed; n--) {
+      pcln_varint32(&c);
+      pcln_varint32(&c);
+    }
+  }
+  return c.failed ? PCLN_CORRUPT : PCLN_NOT_FOUND;
+}
+
+bool pcln_derived_next(struct pcln_derived_iter *it, struct pcln_derived *out) {
+  if (it->left == 0)
+    return false;
+  struct pcln_cursor c =
+      pcln_cursor_at(it->pos, (size_t)(it->end - it->pos), false);
+  struct pcln_derived pair;
+  if (!read_pair(&c, it->n_locals, it->n_args, &pair)) {
+    it->status = PCLN_CORRUPT;
+    it->left = 0;
+    return false;
+  }
+  it->pos = c.pos;
+  it->left--;
+  *out = pair;
+  return true;
+}
+
+enum pcln_status pcln_derived_check(const struct pcln_table *t,
+                                    const struct pcln_func *f, size_t *len) {
+  struct pcln_cursor c;
+  struct extent extent;
+  struct pcln_derived pair;
+  const enum pcln_status status = open_pairs(t, f, &c);
+  *len = 0;
+  if (status != PCLN_OK)
+    return status;
+  if (extent_of(t, f, &extent) != PCLN_OK)
+    return PCLN_CORRUPT;
+  int64_t row = -1;
+  uint32_t n;
+  while (next_row(&c, &row, &n)) {
+    if (row >= (int64_t)extent.n_rows)
+      return PCLN_CORRUPT;
+    while (n && read_pair(&c, extent.n_locals, extent.n_args, &pair))
+      n--;
+  }
+  *len = pcln_tell(&c);
+  return c.failed ? PCLN_CORRUPT : PCLN_OK;
+}
