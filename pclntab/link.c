@@ -164,6 +164,10 @@ static enum pcln_status fill_model(struct run *r) {
   if (st == PCLN_OK)
     st = pcln_src_cfi(r->elf, m, &so, stats);
   lap(r, &r->stats->ms_cfi);
+  // What a collector needs, and what users attached.
+  if (st == PCLN_OK)
+    st = pcln_src_annot(r->elf, m, &so, stats);
+  lap(r, &r->stats->ms_annot);
   // Lines, inlined calls, declarations.
   if (st == PCLN_OK)
     st = pcln_src_dwarf(r->elf, m, &so, stats);

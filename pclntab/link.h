@@ -46,8 +46,8 @@ const char *pcln_link_options_help(void);
 struct pcln_link_stats {
   struct pcln_source_stats sources;
   struct pcln_encode_stats table;
-  double ms_open, ms_functions, ms_cfi, ms_dwarf, ms_encode, ms_verify,
-      ms_write, ms_total;
+  double ms_open, ms_functions, ms_cfi, ms_annot, ms_dwarf, ms_encode,
+      ms_verify, ms_write, ms_total;
   size_t peak_rss; // bytes
 };
 

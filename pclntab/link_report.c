@@ -33,10 +33,13 @@ static void print_sources(const struct pcln_source_stats *s) {
           "stubs, %zu IFUNCs, %zu aliases\n"
           "              %zu FDEs, %zu rules, %zu rows not unwindable\n"
           "              %zu units, %zu line rows, %zu dead sequences, %zu "
-          "inlined calls, %zu virtual pcs\n",
+          "inlined calls, %zu virtual pcs\n"
+          "              %zu annotations (%zu discarded, %zu equal), %zu "
+          "safepoints, %zu roots\n",
           s->from_symbols, s->from_fdes, s->plt_stubs, s->ifuncs, s->aliases,
           s->fdes, s->rules, s->not_unwindable_rows, s->cus, s->line_rows,
-          s->dead_sequences, s->inlined_calls, s->virtual_pcs);
+          s->dead_sequences, s->inlined_calls, s->virtual_pcs, s->annotations,
+          s->annot_discarded, s->annot_duplicates, s->safepoints, s->roots);
 }
 
 static void print_table(const struct pcln_encode_stats *t) {
@@ -48,11 +51,11 @@ static void print_table(const struct pcln_encode_stats *t) {
           "              names %zu, files %zu, cutab %zu, pctab %zu (%zu "
           "streams, %zu distinct)\n"
           "              functab %zu, records %zu, funcdata %zu, callees %zu, "
-          "findfunctab %zu, rules %zu\n",
+          "findfunctab %zu, rules %zu, roots %zu\n",
           t->total, t->n_funcs, per_func, t->n_holes, t->n_inlines, t->names,
           t->files, t->cutab, t->pctab, t->n_streams, t->n_distinct_streams,
           t->functab, t->records, t->funcdata, t->callees, t->findfunctab,
-          t->rules);
+          t->rules, t->roots);
 }
 
 void pcln_link_print_stats(const char *path, const struct pcln_link_stats *s) {
@@ -60,9 +63,10 @@ void pcln_link_print_stats(const char *path, const struct pcln_link_stats *s) {
   print_sources(&s->sources);
   print_table(&s->table);
   fprintf(stderr,
-          "  time        %.1f ms: open %.1f, functions %.1f, CFI %.1f, DWARF "
-          "%.1f, encode %.1f, verify %.1f, write %.1f\n"
+          "  time        %.1f ms: open %.1f, functions %.1f, CFI %.1f, "
+          "annotations %.1f, DWARF %.1f, encode %.1f, verify %.1f, write %.1f\n"
           "  memory      %.1f MB at the peak\n",
-          s->ms_total, s->ms_open, s->ms_functions, s->ms_cfi, s->ms_dwarf,
-          s->ms_encode, s->ms_verify, s->ms_write, (double)s->peak_rss / 1e6);
+          s->ms_total, s->ms_open, s->ms_functions, s->ms_cfi, s->ms_annot,
+          s->ms_dwarf, s->ms_encode, s->ms_verify, s->ms_write,
+          (double)s->peak_rss / 1e6);
 }

@@ -20,6 +20,10 @@ struct pcln_source_stats {
   size_t fdes, rules, not_unwindable_rows;
   size_t cus, line_rows, dead_sequences, inlined_calls, virtual_pcs;
   size_t dwarf_warnings;
+  // Records; those of things that the linker dropped; equal ones; units that
+  // the compiler's plug-in saw.
+  size_t annotations, annot_discarded, annot_duplicates, gc_units;
+  size_t safepoints, roots;
 };
 
 // Function ranges and names, from symbols, PLT sections and, where symbols are
@@ -34,6 +38,15 @@ PCLN_MUST_CHECK enum pcln_status
 pcln_src_cfi(struct pcln_elf *elf, struct pcln_module *m,
              const struct pcln_source_options *o,
              struct pcln_source_stats *stats);
+
+// Pointer maps, funcdata, pcdata and roots, from .debug_pclntab; after the
+// unwind rules, which place the words of a frame. A record that is malformed,
+// or that nothing in the file fits, is reported: PCLN_CORRUPT. No such section
+// is PCLN_OK with nothing added. What is added borrows the section's bytes.
+PCLN_MUST_CHECK enum pcln_status
+pcln_src_annot(struct pcln_elf *elf, struct pcln_module *m,
+               const struct pcln_source_options *o,
+               struct pcln_source_stats *stats);
 
 // pcfile, pcln, inline trees, start lines and units, from DWARF 2 to 5.
 // No DWARF in the file is PCLN_OK with nothing added.
