@@ -68,6 +68,9 @@ struct pclnrt_object {
   size_t n_phdrs;    // dlclose copies them first
   const char *path;  // as the dynamic linker has it: "" for the program
   bool is_program;   // registry.c's: set before the path is made a real one
+  // pclnrt_sys_each_object: the calling thread's block of its thread-local
+  // variables; 0: it has none, or none yet.
+  uint64_t tls_block;
   // What tells one load of an object from the next; 0 where the system has
   // no pclnrt_sys_find_object.
   uint64_t link_map, map_start, map_end, eh_hdr;
@@ -86,6 +89,8 @@ bool pclnrt_sys_object_details(struct pclnrt_object *o, void *phdr_buf,
 void pclnrt_sys_each_object(void (*fn)(void *ctx,
                                        const struct pclnrt_object *o),
                             void *ctx);
+// Set-up: a number that changes when objects are loaded or unloaded.
+uint64_t pclnrt_sys_load_generation(void);
 // Set-up: an address at the very end of the main thread's stack.
 uint64_t pclnrt_sys_main_stack_end(void);
 
@@ -202,6 +207,8 @@ const struct pclnrt_module *pclnrt_module_find(uint64_t pc);
 // Whether a module that may be unloaded is still the one that was registered.
 bool pclnrt_module_alive(const struct pclnrt_module *m, uint64_t pc);
 const struct pclnrt_module *pclnrt_module_get(uint32_t number);
+// Module numbers are below it; not each of them is a module.
+uint32_t pclnrt_module_count(void);
 // Whether it is the shared libc.
 bool pclnrt_module_is_libc(const struct pclnrt_module *m);
 

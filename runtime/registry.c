@@ -56,7 +56,7 @@ const struct pclnrt_module *pclnrt_module_get(uint32_t number) {
              : NULL;
 }
 
-static uint32_t module_count(void) {
+uint32_t pclnrt_module_count(void) {
   const uint32_t n = atomic_load_explicit(&n_modules, memory_order_acquire);
   return n < PCLNRT_MAX_MODULES ? n : PCLNRT_MAX_MODULES;
 }
@@ -191,7 +191,7 @@ __attribute__((noinline)) static bool open_sidecar(struct pclnrt_module *m) {
 
 // Another load of the same file has the same rows, since they hold no address.
 static bool borrow_rows(struct pclnrt_module *m) {
-  for (uint32_t i = 1; i < module_count(); i++) {
+  for (uint32_t i = 1; i < pclnrt_module_count(); i++) {
     const struct pclnrt_module *o = pclnrt_module_get(i);
     if (!o || !o->rows.n || m->image.build_id.len == 0 ||
         o->image.text_hi - o->image.lo != m->image.text_hi - m->image.lo ||
@@ -237,7 +237,7 @@ static void insert_entry(struct index *x, const struct pclnrt_module *m) {
 
 static void build_index(void) {
   struct index *old = atomic_load_explicit(&snapshot, memory_order_acquire);
-  const uint32_t covered = module_count();
+  const uint32_t covered = pclnrt_module_count();
   const size_t mapped =
       sizeof(struct index) + (size_t)covered * sizeof(struct entry);
   struct index *x = (struct index *)pclnrt_sys_map(mapped);
@@ -282,7 +282,7 @@ static const struct pclnrt_module *find_known(uint64_t pc) {
     if (m && pclnrt_module_alive(m, pc))
       return m;
   }
-  const uint32_t n = module_count();
+  const uint32_t n = pclnrt_module_count();
   for (uint32_t i = x ? x->covered : 1; i < n; i++) {
     const struct pclnrt_module *m = pclnrt_module_get(i);
     if (m && pc >= m->image.text_lo && pc < m->image.text_hi &&
@@ -410,7 +410,7 @@ const struct pclnrt_module *pclnrt_module_find(uint64_t pc) {
 
 static const struct pclnrt_module *
 find_registered(const struct pclnrt_object *o, uint64_t lo) {
-  for (uint32_t i = module_count(); i-- > 1;) {
+  for (uint32_t i = pclnrt_module_count(); i-- > 1;) {
     const struct pclnrt_module *m = pclnrt_module_get(i);
     if (m && !is_dead(m) && m->image.lo == lo && m->id.bias == o->bias &&
         same_load(&m->id, o))
@@ -438,7 +438,7 @@ static void on_object(void *ctx, const struct pclnrt_object *listed) {
 }
 
 void pclnrt_refresh(void) {
-  for (uint32_t i = 1; i < module_count(); i++) {
+  for (uint32_t i = 1; i < pclnrt_module_count(); i++) {
     const struct pclnrt_module *m = pclnrt_module_get(i);
     if (m)
       (void)pclnrt_module_alive(m, m->image.text_lo);
@@ -463,7 +463,7 @@ const struct pcln_table *pclnrt_find_table(uint64_t pc) {
 }
 
 bool pclnrt_module_at(size_t i, struct pclnrt_module_info *out) {
-  for (uint32_t number = 1; number < module_count(); number++) {
+  for (uint32_t number = 1; number < pclnrt_module_count(); number++) {
     const struct pclnrt_module *m = pclnrt_module_get(number);
     if (!m || !pclnrt_module_alive(m, m->image.text_lo) || i-- > 0)
       continue;

@@ -221,6 +221,7 @@ static enum pcln_status visit_described(struct walk *w,
       .v = w->v,
       .stats = w->stats,
       .exact = f->exact,
+      .poison = w->v->poison_dead,
       .frame = {f->pc, f->sp, f->cfa, site->table, site->func_idx, false}};
   if (site->kind == PCLNRT_SITE_NO_SAFEPOINT)
     return fail_frame(w, f, PCLN_NOT_FOUND, "roots-no-safepoint",

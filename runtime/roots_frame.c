@@ -92,7 +92,7 @@ static enum pcln_status slice(struct pclnrt_scan *s, uint64_t addr) {
 }
 
 PCLNRT_NO_SANITIZE static void dead(struct pclnrt_scan *s, uint64_t addr) {
-  if (!s->v->poison_dead)
+  if (!s->poison)
     return;
   *(volatile uintptr_t *)addr = poison;
   s->stats->dead++;
@@ -176,13 +176,11 @@ static inline enum pcln_status row(struct pclnrt_scan *s,
                                    const struct pclnrt_site *site,
                                    const uint8_t *bits, uint32_t n_words,
                                    uint64_t addr) {
-  if (site->plain && !site->pairs && !s->v->poison_dead &&
-      addr >= s->frame.sp) {
+  if (site->plain && !site->pairs && !s->poison && addr >= s->frame.sp) {
     pointers(s, bits, n_words, addr);
     return PCLN_OK;
   }
-  const struct pcln_map_row generic = {
-      .bits = bits, .n_words = n_words, .codes = site->codes};
+  const struct pcln_map_row generic = pcln_two_bit_row(bits, n_words);
   return items(s, &generic, addr, s->frame.sp);
 }
 
@@ -192,10 +190,25 @@ static void all_locals(struct pclnrt_scan *s, uint32_t len, uint64_t end) {
   pclnrt_frame_words(s, lo < s->frame.sp ? s->frame.sp : lo, end);
 }
 
+enum pcln_status pclnrt_frame_variable(struct pclnrt_scan *s,
+                                       const struct pcln_map_row *codes,
+                                       uint64_t addr, uint32_t repeat) {
+  enum pcln_status status = PCLN_OK;
+  const bool plain = !pclnrt_row_has_items(codes);
+  for (uint32_t i = 0; i < repeat && status == PCLN_OK; i++) {
+    if (plain)
+      pointers(s, codes->bits, codes->n_words, addr);
+    else
+      status = items(s, codes, addr, 0);
+    addr += codes->n_words * sizeof(uintptr_t);
+  }
+  return status;
+}
+
 enum pcln_status pclnrt_frame_maps(struct pclnrt_scan *s,
                                    const struct pclnrt_site *site) {
   const uint64_t cfa = s->frame.cfa;
-  const uint64_t locals = cfa + (uint64_t)(int64_t)site->locals_off;
+  const uint64_t locals = pclnrt_site_locals(site, s->frame.sp, cfa);
   const uint64_t args = cfa + (uint64_t)(int64_t)site->args_off;
   enum pcln_status status = PCLN_OK;
   if (site->locals)
@@ -243,11 +256,10 @@ void pclnrt_frame_record(struct pclnrt_scan *s,
 void pclnrt_frame_outgoing(struct pclnrt_scan *callee,
                            const struct pclnrt_site *caller, uint64_t sp,
                            uint64_t cfa) {
-  uint64_t end = cfa + (uint64_t)(int64_t)caller->locals_off;
+  uint64_t end = pclnrt_site_locals(caller, sp, cfa);
   if (caller->locals) {
-    const struct pcln_map_row row_of = {.bits = caller->locals,
-                                        .n_words = caller->n_locals,
-                                        .codes = caller->codes};
+    const struct pcln_map_row row_of =
+        pcln_two_bit_row(caller->locals, caller->n_locals);
     struct pcln_word w;
     uint32_t next = 0, n = 0; // words that nothing is said of
     while (pcln_words_next(&row_of, &next, &w) && w.kind == PCLN_WORD_SCALAR)

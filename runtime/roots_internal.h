@@ -36,8 +36,8 @@ struct pclnrt_site {
   uint32_t func_idx;              // of the function in the table
   uint8_t kind;                   // enum pclnrt_site_kind
   bool plain;                     // both rows hold entries of single words only
+  bool at_sp;                     // locals_off counts from SP
   bool pairs;                     // the function has base/derived pairs
-  uint8_t codes;
   // PCLNRT_SITE_MAPS: rows of two-bit entries. PCLNRT_SITE_RECORD: `args` has a
   // bit for each word. Null: there are no entries, but all `n_args` words, or
   // `n_locals` bytes below the return address, may hold references.
@@ -46,12 +46,19 @@ struct pclnrt_site {
   int32_t locals_off, args_off; // CFA to the first word, in bytes; where
                                 // `locals` is null, to the end of the locals
 };
+static inline uint64_t pclnrt_site_locals(const struct pclnrt_site *s,
+                                          uint64_t sp, uint64_t cfa) {
+  return (s->at_sp ? sp : cfa) + (uint64_t)(int64_t)s->locals_off;
+}
 enum { PCLNRT_ARGS_UNKNOWN = 1 << 28 }; // n_args, words: more than any has
 // `key`: a return address minus one, or the pc of an interrupted frame.
 // PCLN_NOT_FOUND: no module there. PCLN_CORRUPT: its map cannot be read.
 // The result of each pc is kept, so that a frame seen before costs some 5 ns.
 PCLN_MUST_CHECK enum pcln_status pclnrt_site_find(uint64_t key,
                                                   struct pclnrt_site *out);
+
+// Whether there are items of several words in the row.
+bool pclnrt_row_has_items(const struct pcln_map_row *row);
 
 // --- roots_frame.c: the words of one frame -----------------------------------
 
@@ -60,6 +67,7 @@ struct pclnrt_scan {
   struct pclnrt_root_stats *stats;
   struct pclnrt_root_frame frame;
   bool exact;        // interrupted, not at a call
+  bool poison;       // dead words
   uint64_t limit;    // where the caller's frame ends; 0: not known
   const char *fault; // why it failed, with a sentence
   const char *text;
@@ -75,10 +83,10 @@ void pclnrt_frame_outgoing(struct pclnrt_scan *callee,
                            const struct pclnrt_site *caller, uint64_t sp,
                            uint64_t cfa);
 void pclnrt_frame_words(struct pclnrt_scan *s, uint64_t lo, uint64_t hi);
-// Visits `repeat` times `n_words` words of a variable.
+// Visits `repeat` times the words of a row of two-bit entries, from `addr` on.
 PCLN_MUST_CHECK enum pcln_status
-pclnrt_frame_variable(struct pclnrt_scan *s, uint64_t addr,
-                      const uint8_t *codes, uint32_t n_words, uint32_t repeat);
+pclnrt_frame_variable(struct pclnrt_scan *s, const struct pcln_map_row *row,
+                      uint64_t addr, uint32_t repeat);
 
 #pragma GCC visibility pop
 #endif

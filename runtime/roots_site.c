@@ -27,11 +27,11 @@ enum {
   CACHE_BITS = 13,
   PLAIN = 1,
   PAIRS = 2,
+  AT_SP = 4,
 };
 
 // Words: key; the two rows; both sizes; both places; what identifies it:
-// func_idx in the low half, then 16 bits module, 8 bits kind, 4 of `codes` and
-// 4 flags.
+// func_idx in the low half, then 16 bits module, 8 bits kind and 8 bits flags.
 enum { KEY, LOCALS, ARGS, SIZES, PLACES, IDENTITY, N_CACHED };
 struct entry {
   _Alignas(64) _Atomic uint64_t sequence;
@@ -65,9 +65,9 @@ static bool cached(uint64_t key, struct pclnrt_site *out) {
       .table = m->has_table ? &m->table : NULL,
       .func_idx = (uint32_t)w[IDENTITY],
       .kind = (uint8_t)(w[IDENTITY] >> 48),
-      .plain = w[IDENTITY] >> 60 & PLAIN,
-      .pairs = w[IDENTITY] >> 60 & PAIRS,
-      .codes = (uint8_t)(w[IDENTITY] >> 56 & 0xf),
+      .plain = w[IDENTITY] >> 56 & PLAIN,
+      .pairs = w[IDENTITY] >> 56 & PAIRS,
+      .at_sp = w[IDENTITY] >> 56 & AT_SP,
       .locals = (const uint8_t *)w[LOCALS],
       .args = (const uint8_t *)w[ARGS],
       .n_locals = (uint32_t)w[SIZES],
@@ -81,15 +81,16 @@ static bool cached(uint64_t key, struct pclnrt_site *out) {
 static void remember(uint64_t key, uint32_t module,
                      const struct pclnrt_site *s) {
   struct entry *e = entry_of(key);
-  const uint64_t flags = (s->plain ? PLAIN : 0u) | (s->pairs ? PAIRS : 0u);
+  const uint64_t flags = (s->plain ? PLAIN : 0u) | (s->pairs ? PAIRS : 0u) |
+                         (s->at_sp ? AT_SP : 0u);
   const uint64_t w[N_CACHED] = {
       [KEY] = key,
       [LOCALS] = (uint64_t)s->locals,
       [ARGS] = (uint64_t)s->args,
       [SIZES] = join(s->n_locals, s->n_args),
       [PLACES] = join((uint32_t)s->locals_off, (uint32_t)s->args_off),
-      [IDENTITY] = join(s->func_idx, module) | (uint64_t)s->kind << 48 |
-                   (uint64_t)s->codes << 56 | flags << 60,
+      [IDENTITY] =
+          join(s->func_idx, module) | (uint64_t)s->kind << 48 | flags << 56,
   };
   uint64_t sequence = atomic_load_explicit(&e->sequence, memory_order_relaxed);
   if (sequence & 1 || !atomic_compare_exchange_strong_explicit(
@@ -150,7 +151,7 @@ static enum pclnrt_site_kind unmapped_kind(const struct pclnrt_module *m,
 
 // --- Functions with maps -----------------------------------------------------
 
-static bool has_multiword(const struct pcln_map_row *row) {
+bool pclnrt_row_has_items(const struct pcln_map_row *row) {
   struct pcln_word w;
   for (uint32_t next = 0; pcln_words_next(row, &next, &w);)
     if (w.kind >= PCLN_WORD_STRING)
@@ -189,8 +190,9 @@ static enum pcln_status read_maps(const struct pcln_table *t,
   if (t->stackmap_bits != 2 || !map.placed)
     return PCLN_UNSUPPORTED;
   s->kind = PCLNRT_SITE_MAPS;
-  s->plain = !has_multiword(&map.locals) && !has_multiword(&map.args);
-  s->codes = map.locals.bits ? map.locals.codes : map.args.codes;
+  s->plain =
+      !pclnrt_row_has_items(&map.locals) && !pclnrt_row_has_items(&map.args);
+  s->at_sp = map.locals_at_sp;
   s->locals = map.locals.bits;
   s->n_locals = map.conservative ? map.conservative : map.locals.n_words;
   s->locals_off = map.locals_off;

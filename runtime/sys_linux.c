@@ -294,6 +294,7 @@ struct each {
   void *ctx;
 };
 
+// All fields of `info` are there: glibc has had them since 2.4, musl always.
 static int on_object(struct dl_phdr_info *info, size_t size, void *arg) {
   (void)size;
   const struct each *each = (const struct each *)arg;
@@ -301,6 +302,7 @@ static int on_object(struct dl_phdr_info *info, size_t size, void *arg) {
                             .phdrs = info->dlpi_phdr,
                             .n_phdrs = info->dlpi_phnum,
                             .path = info->dlpi_name ? info->dlpi_name : ""};
+  o.tls_block = (uint64_t)info->dlpi_tls_data;
   for (size_t i = 0; i < o.n_phdrs; i++)
     if (info->dlpi_phdr[i].p_type == PT_LOAD) {
       pclnrt_sys_find_object(o.bias + info->dlpi_phdr[i].p_vaddr, &o);
@@ -315,6 +317,18 @@ void pclnrt_sys_each_object(void (*fn)(void *ctx,
                             void *ctx) {
   struct each each = {fn, ctx};
   dl_iterate_phdr(on_object, &each);
+}
+
+static int read_generation(struct dl_phdr_info *info, size_t size, void *arg) {
+  (void)size;
+  *(uint64_t *)arg = info->dlpi_adds + info->dlpi_subs;
+  return 1;
+}
+
+uint64_t pclnrt_sys_load_generation(void) {
+  uint64_t generation = 0;
+  dl_iterate_phdr(read_generation, &generation);
+  return generation;
 }
 
 uint64_t pclnrt_sys_main_stack_end(void) {

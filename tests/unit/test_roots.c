@@ -87,6 +87,7 @@ static struct pclnrt_scan *begin(const struct pclnrt_root_visitor *v) {
   scan = (struct pclnrt_scan){
       .v = v,
       .stats = &stats,
+      .poison = v->poison_dead,
       .frame = {.sp = (uint64_t)stack.words, .cfa = (uint64_t)stack.args}};
   return &scan;
 }
@@ -99,7 +100,6 @@ static const struct pclnrt_root_visitor poisoning = {
 static struct pclnrt_site maps(bool plain) {
   return (struct pclnrt_site){.kind = PCLNRT_SITE_MAPS,
                               .plain = plain,
-                              .codes = 1, // two bits
                               .locals = codes,
                               .n_locals = N,
                               .locals_off = -8 * (N + 1)};
@@ -304,7 +304,7 @@ static void words_below_the_stack_pointer(void **state) {
 
 static void arguments(void **state) {
   struct pclnrt_site site = {
-      .kind = PCLNRT_SITE_MAPS, .plain = true, .codes = 1, .locals_off = -8};
+      .kind = PCLNRT_SITE_MAPS, .plain = true, .locals_off = -8};
   (void)state;
   set(argument_codes, 1, POINTER);
   stack.args[0] = stack.args[1] = 0x1000;
