@@ -60,6 +60,39 @@ static enum pcln_status fail(struct pclnrt_scan *s, const char *fault,
   return PCLN_CORRUPT;
 }
 
+// --- Derived pointers --------------------------------------------------------
+
+static uint64_t address_of(const struct pclnrt_pairs *p,
+                           struct pcln_map_word word) {
+  return (word.part == PCLN_MAP_LOCALS ? p->locals : p->args) +
+         word.index * sizeof(uintptr_t);
+}
+
+// Before all other words of the frame, while the bases are as they were.
+static enum pcln_status give_derived(struct pclnrt_scan *s) {
+  struct pcln_derived_iter it = s->pairs->first;
+  struct pcln_derived pair;
+  while (pcln_derived_next(&it, &pair)) {
+    const uint64_t slot = address_of(s->pairs, pair.derived);
+    if (load(slot))
+      give(s, slot, address_of(s->pairs, pair.base), PCLN_WORD_POINTER);
+  }
+  return it.status == PCLN_OK
+             ? PCLN_OK
+             : fail(s, "roots-map", "the derived pointers cannot be read");
+}
+
+static bool was_given(const struct pclnrt_scan *s, uint64_t addr) {
+  if (!s->pairs)
+    return false;
+  struct pcln_derived_iter it = s->pairs->first;
+  struct pcln_derived pair;
+  while (pcln_derived_next(&it, &pair))
+    if (address_of(s->pairs, pair.derived) == addr)
+      return true;
+  return false;
+}
+
 // --- Items -------------------------------------------------------------------
 
 static bool is_boxed(const struct pclnrt_scan *s, const void *type) {
@@ -105,7 +138,7 @@ static enum pcln_status item(struct pclnrt_scan *s, uint64_t addr,
     dead(s, addr);
     return PCLN_OK;
   case PCLN_WORD_POINTER:
-    if (load(addr))
+    if (load(addr) && !was_given(s, addr))
       give(s, addr, 0, kind);
     return PCLN_OK;
   case PCLN_WORD_STRING:
@@ -176,7 +209,7 @@ static inline enum pcln_status row(struct pclnrt_scan *s,
                                    const struct pclnrt_site *site,
                                    const uint8_t *bits, uint32_t n_words,
                                    uint64_t addr) {
-  if (site->plain && !site->pairs && !s->poison && addr >= s->frame.sp) {
+  if (site->plain && !s->pairs && !s->poison && addr >= s->frame.sp) {
     pointers(s, bits, n_words, addr);
     return PCLN_OK;
   }
@@ -205,11 +238,9 @@ enum pcln_status pclnrt_frame_variable(struct pclnrt_scan *s,
   return status;
 }
 
-enum pcln_status pclnrt_frame_maps(struct pclnrt_scan *s,
-                                   const struct pclnrt_site *site) {
-  const uint64_t cfa = s->frame.cfa;
-  const uint64_t locals = pclnrt_site_locals(site, s->frame.sp, cfa);
-  const uint64_t args = cfa + (uint64_t)(int64_t)site->args_off;
+static enum pcln_status visit_rows(struct pclnrt_scan *s,
+                                   const struct pclnrt_site *site,
+                                   uint64_t locals, uint64_t args) {
   enum pcln_status status = PCLN_OK;
   if (site->locals)
     status = row(s, site, site->locals, site->n_locals, locals);
@@ -221,6 +252,32 @@ enum pcln_status pclnrt_frame_maps(struct pclnrt_scan *s,
     return row(s, site, site->args, site->n_args, args);
   pclnrt_frame_words(s, args, args + site->n_args * sizeof(uintptr_t));
   return PCLN_OK;
+}
+
+__attribute__((noinline)) static enum pcln_status
+visit_with_pairs(struct pclnrt_scan *s, const struct pclnrt_site *site,
+                 uint64_t locals, uint64_t args) {
+  const struct pcln_stackmap map = {.idx = site->row};
+  struct pclnrt_pairs pairs = {.locals = locals, .args = args};
+  struct pcln_func f;
+  if (pcln_func_at(site->table, site->func_idx, &f) != PCLN_OK ||
+      pcln_derived_begin(site->table, &f, &map, &pairs.first) != PCLN_OK)
+    return fail(s, "roots-map", "the derived pointers cannot be read");
+  s->pairs = &pairs;
+  enum pcln_status status = give_derived(s);
+  if (status == PCLN_OK)
+    status = visit_rows(s, site, locals, args);
+  s->pairs = NULL;
+  return status;
+}
+
+enum pcln_status pclnrt_frame_maps(struct pclnrt_scan *s,
+                                   const struct pclnrt_site *site) {
+  const uint64_t cfa = s->frame.cfa;
+  const uint64_t locals = pclnrt_site_locals(site, s->frame.sp, cfa);
+  const uint64_t args = cfa + (uint64_t)(int64_t)site->args_off;
+  return site->pairs ? visit_with_pairs(s, site, locals, args)
+                     : visit_rows(s, site, locals, args);
 }
 
 // --- The record of 2013 ------------------------------------------------------

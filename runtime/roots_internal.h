@@ -8,6 +8,7 @@
 #include "internal.h"
 
 #include "roots.h"
+#include "stackmap_pairs.h"
 
 // Words of other functions' frames and of other threads' variables: to a
 // sanitizer these look like accesses out of scope, or races.
@@ -34,10 +35,11 @@ static inline bool pclnrt_site_described(enum pclnrt_site_kind kind) {
 struct pclnrt_site {
   const struct pcln_table *table; // null: the module has none
   uint32_t func_idx;              // of the function in the table
+  uint32_t row;                   // of both maps
   uint8_t kind;                   // enum pclnrt_site_kind
   bool plain;                     // both rows hold entries of single words only
   bool at_sp;                     // locals_off counts from SP
-  bool pairs;                     // the function has base/derived pairs
+  bool pairs; // some of the row's words are derived from others
   // PCLNRT_SITE_MAPS: rows of two-bit entries. PCLNRT_SITE_RECORD: `args` has a
   // bit for each word. Null: there are no entries, but all `n_args` words, or
   // `n_locals` bytes below the return address, may hold references.
@@ -62,12 +64,19 @@ bool pclnrt_row_has_items(const struct pcln_map_row *row);
 
 // --- roots_frame.c: the words of one frame -----------------------------------
 
+// The pairs of a frame, and where both of its rows begin.
+struct pclnrt_pairs {
+  struct pcln_derived_iter first;
+  uint64_t locals, args;
+};
+
 struct pclnrt_scan {
   const struct pclnrt_root_visitor *v;
   struct pclnrt_root_stats *stats;
   struct pclnrt_root_frame frame;
-  bool exact;        // interrupted, not at a call
-  bool poison;       // dead words
+  bool exact;                       // interrupted, not at a call
+  bool poison;                      // dead words
+  const struct pclnrt_pairs *pairs; // or null
   uint64_t limit;    // where the caller's frame ends; 0: not known
   const char *fault; // why it failed, with a sentence
   const char *text;

@@ -30,9 +30,10 @@ enum {
   AT_SP = 4,
 };
 
-// Words: key; the two rows; both sizes; both places; what identifies it:
-// func_idx in the low half, then 16 bits module, 8 bits kind and 8 bits flags.
-enum { KEY, LOCALS, ARGS, SIZES, PLACES, IDENTITY, N_CACHED };
+// Words: key; the two rows; both sizes; both places; the row's number; the
+// rest: func_idx in the low half, then 16 bits module, 8 bits kind and 8 bits
+// flags.
+enum { KEY, LOCALS, ARGS, SIZES, PLACES, ROW, IDENTITY, N_CACHED };
 struct entry {
   _Alignas(64) _Atomic uint64_t sequence;
   _Atomic uint64_t words[N_CACHED];
@@ -72,6 +73,7 @@ static bool cached(uint64_t key, struct pclnrt_site *out) {
       .args = (const uint8_t *)w[ARGS],
       .n_locals = (uint32_t)w[SIZES],
       .n_args = (uint32_t)(w[SIZES] >> 32),
+      .row = (uint32_t)w[ROW],
       .locals_off = (int32_t)(uint32_t)w[PLACES],
       .args_off = (int32_t)(uint32_t)(w[PLACES] >> 32),
   };
@@ -202,10 +204,11 @@ static enum pcln_status read_maps(const struct pcln_table *t,
   // Arguments that no map tells of, but the record their size.
   if (!has_args && f->args > 0)
     s->n_args = (uint32_t)f->args / t->ptr_size;
-  struct pcln_span pairs;
-  s->pairs =
-      pcln_funcdata(t, f, PCLN_FUNCDATA_POINTER_PAIRS, &pairs) == PCLN_OK;
-  return PCLN_OK;
+  struct pcln_derived_iter pairs;
+  status = pcln_derived_begin(t, f, &map, &pairs);
+  s->row = map.idx;
+  s->pairs = status == PCLN_OK;
+  return status == PCLN_CORRUPT ? status : PCLN_OK;
 }
 
 // The record of July 2013. Its compilers counted `nptrs` in bits or in words of
