@@ -12,6 +12,20 @@ pclntab_runtime_test(roots)
 pclntab_runtime_test(traceback)
 pclntab_runtime_test(unwind)
 
+# The heap, with a collector of the tests' own.
+add_library(small_collector OBJECT
+  ${PROJECT_SOURCE_DIR}/tests/support/small_collector.c)
+target_link_libraries(small_collector PRIVATE pclntab_warnings
+                      PUBLIC pclntab_headers)
+target_include_directories(small_collector PUBLIC
+  ${PROJECT_SOURCE_DIR}/tests/support ${PROJECT_SOURCE_DIR}/runtime)
+function(pclntab_heap_test module)
+  pclntab_runtime_test(${module})
+  target_link_libraries(test_${module} PRIVATE pclnrt_heap_objects
+                        small_collector)
+endfunction()
+pclntab_heap_test(heap)
+
 # --- Programs: the runtime as users have it ------------------------------------
 
 # A sanitizer's own signal handlers, and its plugin inside an uninstrumented

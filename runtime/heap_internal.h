@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files of the heap share. Everything else uses heap.h.
+//
+// Bins. Blocks of one cell size and kind (and type) belong to one bin, which
+// keeps them in a list. Blocks before the cursor need not be looked at until
+// the next sweep: they are full, or a cache allocates from them. Blocks from
+// the cursor on are unswept, or have free cells:
+//
+//   first -> [full] -> [in a cache] -> [new, in a cache] -> cursor -> ... last
+//
+// So a sweep begins by moving each cursor to the front, which costs nothing per
+// block, and an allocation that needs a block takes what the cursor passes.
+//
+// Locking. All of it is guarded by pclnrt_heap_lock, but for a block in a cache
+// (`slot` is set): its bits and `n_used` belong to the cache's thread.
+#ifndef PCLNRT_HEAP_INTERNAL_H
+#define PCLNRT_HEAP_INTERNAL_H
+
+#include "heap.h"
+#include "lock.h"
+
+#pragma GCC visibility push(hidden)
+
+extern struct pclnrt_lock pclnrt_heap_lock;
+
+// --- heap_classes.c ----------------------------------------------------------
+
+enum {
+  PCLNRT_CLASSES = 64,
+  PCLNRT_SMALL_MAX = PCLNRT_BLOCK / 2, // bytes; larger ones have own blocks
+  PCLNRT_FINE_MAX = 1024,
+  PCLNRT_TYPED_MAX = 1024, // larger types have headers instead of own blocks
+};
+extern const uint16_t pclnrt_class_sizes[PCLNRT_CLASSES];
+extern uint8_t pclnrt_class_fine[PCLNRT_FINE_MAX / 8 + 1];
+extern uint8_t pclnrt_class_coarse[PCLNRT_SMALL_MAX / 16 + 1];
+// Fills the two tables.
+void pclnrt_classes_init(void);
+
+// The smallest class of at least `size` bytes, which is at most
+// PCLNRT_SMALL_MAX. Of a multiple of 16 the class is one, too.
+static inline uint32_t pclnrt_class_of(size_t size) {
+  return size <= PCLNRT_FINE_MAX ? pclnrt_class_fine[(size + 7) / 8]
+                                 : pclnrt_class_coarse[(size + 15) / 16];
+}
+
+// --- heap_pages.c: blocks from the system ------------------------------------
+
+// Reserves the range and its tables.
+PCLN_MUST_CHECK enum pcln_status pclnrt_pages_init(void);
+// The first of n adjacent blocks, or null. `grow`: may take memory that was
+// never used; else free blocks alone. Sets `fresh`; the caller sets the rest.
+struct pclnrt_block *pclnrt_pages_take(uint32_t n, bool grow);
+void pclnrt_pages_give(struct pclnrt_block *b, uint32_t n);
+// Bytes in blocks that are in use, now and at most; given to the system so far.
+extern uint64_t pclnrt_pages_used, pclnrt_pages_peak, pclnrt_pages_returned;
+// Blocks free with memory behind them.
+extern uint32_t pclnrt_pages_dirty;
+// Blocks that were ever in use are those below this number.
+uint32_t pclnrt_pages_end(void);
+bool pclnrt_pages_is_free(uint32_t idx);
+// Memory for tables that is never given back, zeroed; or null.
+void *pclnrt_pages_table(size_t len);
+
+// --- heap_bins.c -------------------------------------------------------------
+
+struct pclnrt_bin {
+  const struct pclnrt_gc_type *type; // of TYPED
+  uint8_t kind;                      // enum pclnrt_cell_kind
+  uint32_t cell_size, n_cells, reciprocal;
+  uint32_t first, last, cursor; // blocks; PCLNRT_NO_BLOCK: none
+};
+enum { PCLNRT_TYPED_BINS = 1024, PCLNRT_TYPED_BINS_FULL = 768 };
+extern struct pclnrt_bin pclnrt_bins_bytes[PCLNRT_CLASSES];
+extern struct pclnrt_bin pclnrt_bins_headed[PCLNRT_CLASSES];
+extern struct pclnrt_bin *pclnrt_bins_typed[PCLNRT_TYPED_BINS]; // a hash table
+void pclnrt_bins_init(void);
+// The bin of a type of at most PCLNRT_TYPED_MAX bytes; null: too many types.
+struct pclnrt_bin *pclnrt_bin_of_type(const struct pclnrt_gc_type *type);
+// A block with a free cell, or null: the system has no memory.
+struct pclnrt_block *pclnrt_bin_take(struct pclnrt_bin *bin);
+// A block comes back from a cache.
+void pclnrt_bin_give(struct pclnrt_block *b);
+void pclnrt_bin_unlink(struct pclnrt_block *b);
+// Calls `fn` for each bin.
+void pclnrt_bins_each(void (*fn)(struct pclnrt_bin *bin, void *ctx), void *ctx);
+
+// --- heap_sweep.c ------------------------------------------------------------
+
+extern uint8_t pclnrt_sweep_cycle; // `swept` of blocks that need no sweep
+// Settles which cells of a block are free. True: all are.
+bool pclnrt_sweep_block(struct pclnrt_block *b);
+// The same for any block, large ones as well; what is empty goes back to the
+// page heap. Looks at up to n blocks; false: all were swept.
+bool pclnrt_sweep_next(uint32_t n);
+
+// --- heap.c: caches ----------------------------------------------------------
+
+// Where a thread allocates: free cells from `next` to `end`, zeroed.
+struct pclnrt_slot {
+  const struct pclnrt_gc_type *type; // TYPED
+  _Atomic uintptr_t next;
+  uintptr_t end;
+  uint32_t cell_size;
+  struct pclnrt_bin *bin;
+  struct pclnrt_block *block; // null: none
+};
+
+// What an object with a flexible array is; its header leads here.
+struct pclnrt_shape {
+  const struct pclnrt_gc_type *type, *elem;
+  size_t elem_off;
+};
+
+enum {
+  PCLNRT_TYPED_SLOTS = 256,
+  PCLNRT_SHAPE_SLOTS = 32,
+  PCLNRT_RUN_BYTES = 8192, // at most, that a slot gets at once: they are
+                           // zeroed ahead, which is to stay in the caches
+};
+struct pclnrt_cache {
+  struct pclnrt_slot typed[PCLNRT_TYPED_SLOTS]; // by a hash of the type
+  struct pclnrt_slot bytes[PCLNRT_CLASSES];
+  struct pclnrt_slot headed[PCLNRT_CLASSES];
+  const struct pclnrt_shape *shapes[PCLNRT_SHAPE_SLOTS];
+  _Atomic uint64_t allocated_bytes, allocated_objects;
+  struct pclnrt_cache *prev, *next; // all caches
+};
+extern struct pclnrt_cache *pclnrt_caches;
+
+// Descriptors stand next to one another, at distances of 40 bytes or so.
+static inline struct pclnrt_slot *
+pclnrt_slot_of(struct pclnrt_cache *c, const struct pclnrt_gc_type *type) {
+  const uintptr_t a = (uintptr_t)type;
+  return &c->typed[(a >> 3 ^ a >> 11) % PCLNRT_TYPED_SLOTS];
+}
+
+// The next free cell, or 0 when the slot has none left.
+static inline uintptr_t pclnrt_slot_take(struct pclnrt_slot *s) {
+  const uintptr_t p = atomic_load_explicit(&s->next, memory_order_relaxed);
+  if (__builtin_expect(p == s->end, 0))
+    return 0;
+  atomic_store_explicit(&s->next, p + s->cell_size, memory_order_relaxed);
+  return p;
+}
+
+// Fills an empty slot with cells of `bin`. False: no memory.
+bool pclnrt_slot_refill(struct pclnrt_slot *s, struct pclnrt_bin *bin);
+// Takes the slot's block away. Holds the lock.
+void pclnrt_slot_flush(struct pclnrt_slot *s, struct pclnrt_cache *c);
+// Counts what a thread was given; what it gives back is subtracted.
+void pclnrt_cache_count(struct pclnrt_cache *c, uint64_t bytes,
+                        uint64_t objects);
+// Calls pclnrt_slot_flush for all of a cache's slots.
+void pclnrt_cache_flush(struct pclnrt_cache *c);
+extern _Atomic uint64_t pclnrt_since_mark;
+
+// --- heap_layout.c: headers --------------------------------------------------
+
+// The first word of a HEADED cell: a pointer and what it leads to.
+enum {
+  PCLNRT_TAG_ONE = 1,   // one object of this struct pclnrt_gc_type
+  PCLNRT_TAG_ARRAY = 2, // an array of them
+  PCLNRT_TAG_SHAPE = 3, // struct pclnrt_shape
+  PCLNRT_TAG_MASK = 3,
+};
+// Bytes of the header: 8, or 16 if the object may need 16-byte alignment, which
+// its size tells.
+static inline size_t pclnrt_header_size(const struct pclnrt_gc_type *type) {
+  return type->size % 16 == 0 && type->size ? 16 : 8;
+}
+// The one shape of these three; null: no memory.
+const struct pclnrt_shape *pclnrt_shape_of(const struct pclnrt_gc_type *type,
+                                           const struct pclnrt_gc_type *elem,
+                                           size_t off);
+
+// --- heap_poison.c -----------------------------------------------------------
+
+// Whether free cells are guarded, by the option or for AddressSanitizer. If so,
+// a slot gets one cell at a time.
+bool pclnrt_poison_on(void);
+// Of a block whose bits are about to be swept: cells that become free.
+void pclnrt_poison_freed(struct pclnrt_block *b);
+// A whole run of blocks is free.
+void pclnrt_poison_blocks(struct pclnrt_block *b, uint32_t n);
+// Blocks from the system, all zero.
+void pclnrt_poison_fresh(struct pclnrt_block *b, uint32_t n);
+// Free memory is about to be used: fatal if somebody wrote there since.
+void pclnrt_poison_reuse(uintptr_t start, size_t len, bool fresh);
+
+#pragma GCC visibility pop
+#endif
