@@ -35,8 +35,7 @@ static bool filled(uintptr_t start, size_t len, uint64_t with) {
 
 static void check_free_cell(struct check *k, struct pclnrt_cell c) {
   const uintptr_t start = pclnrt_cell_start(c);
-  // Under AddressSanitizer the write itself was the fault, and we may not look.
-  if (pclnrt_poison_on() && !pclnrt_heap_options.poison)
+  if (pclnrt_poison_hidden())
     return;
   uint64_t with = 0;
   if (!c.block->fresh) {

@@ -180,6 +180,9 @@ const struct pclnrt_shape *pclnrt_shape_of(const struct pclnrt_gc_type *type,
 // Whether free cells are guarded, by the option or for AddressSanitizer. If so,
 // a slot gets one cell at a time.
 bool pclnrt_poison_on(void);
+// Whether even we may not look at free cells: under AddressSanitizer, where the
+// write itself is the fault.
+bool pclnrt_poison_hidden(void);
 // Of a block whose bits are about to be swept: cells that become free.
 void pclnrt_poison_freed(struct pclnrt_block *b);
 // A whole run of blocks is free.

@@ -25,6 +25,8 @@ bool pclnrt_poison_on(void) {
   return pclnrt_heap_options.poison || __asan_poison_memory_region;
 }
 
+bool pclnrt_poison_hidden(void) { return __asan_poison_memory_region; }
+
 static void guard(uintptr_t start, size_t len, bool filled) {
   if (pclnrt_heap_options.poison && !filled) {
     if (__asan_unpoison_memory_region)
