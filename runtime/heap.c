@@ -23,7 +23,8 @@ _Atomic uint64_t pclnrt_since_mark;
 
 // Of threads that have none: every slot is empty. Never written to.
 static struct pclnrt_cache no_cache;
-__thread struct pclnrt_cache *pclnrt_my_cache = &no_cache;
+__thread struct pclnrt_cache *pclnrt_my_cache
+    __attribute__((tls_model("initial-exec"))) = &no_cache;
 
 static uint64_t gone_bytes, gone_objects; // of caches that ended
 
