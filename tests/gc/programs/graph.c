@@ -173,7 +173,7 @@ static void change(struct graph gcref *g, struct alloc_random *r) {
     drop_edges(any(g, r));
   // A region in which everything leads to everything, and which nothing leads
   // to from outside: garbage as soon as it is made.
-  struct node gcref *ring = new_node(-1), gcref *last = ring;
+  struct node gcref *ring = new_node(-1), *last = ring;
   for (int i = 0; i < 50; i++) {
     struct node gcref *n = new_node(-2 - i);
     add_edge(last, n);

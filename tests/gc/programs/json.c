@@ -84,7 +84,7 @@ static void addf(struct buffer *b, const char *format, ...) {
 // --- Reading -----------------------------------------------------------------
 
 struct parser {
-  const char gcref *at, gcref *end; // nothing else leads to the text
+  const char gcref *at, *end; // nothing else leads to the text
   jmp_buf failed;
   const char *why;
   int depth;

@@ -102,7 +102,7 @@ ref table_keys(ref table);
 
 // read.c: the next expression; null: the text has ended
 struct reader {
-  const char gcref *at, gcref *end;
+  const char gcref *at, *end;
 };
 ref read_expr(struct reader *r);
 

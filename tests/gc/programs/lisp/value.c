@@ -7,10 +7,11 @@ ref nil, yes, no;
 
 // Symbols by name, in chains; static storage that leads to all of them.
 enum { BUCKETS = 256, SMALL = 64 };
-static struct bucket {
+struct bucket {
   struct bucket gcref *next;
   ref symbol;
-} gcref *symbols[BUCKETS];
+};
+static struct bucket gcref *symbols[BUCKETS];
 static ref small_integers[SMALL];
 
 ref new_object(enum tag tag) {
@@ -98,9 +99,7 @@ ref symbol(const char *name, size_t len) {
   unsigned hash = 5381;
   for (size_t i = 0; i < len; i++)
     hash = hash * 33 + (unsigned char)name[i];
-  struct bucket gcref *gcref *at =
-      (struct bucket gcref * gcref *)&symbols[hash % BUCKETS];
-  for (struct bucket gcref *b = *at; b; b = b->next) {
+  for (struct bucket gcref *b = symbols[hash % BUCKETS]; b; b = b->next) {
     struct text gcref *t = b->symbol->is.symbol.name;
     if (t->len == len && !memcmp(raw(t->bytes), name, len))
       return b->symbol;
