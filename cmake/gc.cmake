@@ -16,7 +16,7 @@ foreach(sanitizer address thread)
     pclntab_headers)
 endforeach()
 
-foreach(program binary_trees cache churn graph hamt json lisp threads unions)
+foreach(program binary_trees cache churn graph hamt json lisp symbolic threads unions)
   add_test(NAME gc/program-${program}
     COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/programs.sh ${PROJECT_BINARY_DIR}
       ${program})

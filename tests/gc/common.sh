@@ -25,8 +25,16 @@ sources() {
   if [ -d "$programs/$1" ]; then
     echo "$programs/$1"/*.c
   else
-    echo "$programs/$1.c"
+    echo "$programs/$1".c*
   fi
+}
+
+# compile OPTIONS: by clang, of the language that the program is in.
+compile() {
+  case $(sources "$program") in
+  *.cc) clang++-19 -std=c++17 -Wall -Wextra "$@" ;;
+  *) clang-19 -Wall -Wextra "$@" ;;
+  esac
 }
 
 # variant NAME LINKER OPTIONS: builds $program as program-NAME.
@@ -38,14 +46,14 @@ variant() {
     ;;
   esac
   for source in $(sources "$program"); do
-    objects+=("$name-$(basename "$source" .c).o")
-    clang-19 -Wall -Wextra -Iinclude -fpass-plugin="$build/pclntab-gc.so" "$@" \
+    objects+=("$name-$(basename "${source%.c*}").o")
+    compile -Iinclude -fpass-plugin="$build/pclntab-gc.so" "$@" \
       -c "$source" -o "${objects[-1]}"
   done
   local use=(-fuse-ld="$linker" -Wl,-plugin,"$build/pclntab-ld.so")
   [ "$linker" != lld ] || use=(--ld-path="$(command -v ld.lld-19)"
     -Wl,-mllvm,-load="$build/pclntab-ld.so")
-  clang-19 "$@" "${use[@]}" "${objects[@]}" "$runtime" -lm -pthread \
+  compile "$@" "${use[@]}" "${objects[@]}" "$runtime" -lm -pthread \
     -o "program-$name"
 }
 

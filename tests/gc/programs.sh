@@ -19,6 +19,7 @@ graph) small="25 2" large="1000 20" ;;
 hamt) small="250 4" large="60000 32" ;;
 json) small=900 large=2000000 ;;
 lisp) small="$lisp/words.lisp" large="$lisp/words.lisp -- 3" ;;
+symbolic) small=2 large=20000 ;;
 threads) small="3 9 2 2" large="4 2000 6 3" ;;
 unions) small=400 large=300000 ;;
 *) fail "no such program: $program" ;;
@@ -27,7 +28,7 @@ if [ "$program" = lisp ]; then
   large="$lisp/mandelbrot.lisp $lisp/primes.lisp $lisp/queens.lisp $large"
 fi
 
-gcc -O1 -DUSE_MALLOC $(sources "$program") -o oracle -lm -pthread
+compile -O1 -DUSE_MALLOC $(sources "$program") -o oracle -lm -pthread
 ./oracle $small >small.expected
 ./oracle $large >large.expected
 
