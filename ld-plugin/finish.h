@@ -50,8 +50,6 @@ PCLN_MUST_CHECK enum pcln_status pclnld_inspect(const char *name, int fd,
 // What to do about allocated stack maps.
 #define PCLNLD_STACKMAPS_TEXT                                                  \
   "the object has an allocated .llvm_stackmaps, which linkers drop or leave "  \
-  "unrelocated; compile with pclntab-gc, or make it a debug section: objcopy " \
-  "--rename-section .llvm_stackmaps=.debug_llvm_stackmaps,contents,readonly,"  \
-  "debug"
+  "unrelocated; run pclntab-obj on it before the link"
 
 #endif

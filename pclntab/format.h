@@ -180,6 +180,10 @@ enum {
 // u32 ptrs[nptrs]: a bit for each word of the arguments, from argp}. In Go's
 // own tables of July 2013 it has the number 0.
 
+// FUNCDATA_LlvmRecords: u32 number of records; u32 number of constants;
+// constants, 8 bytes each; records as LLVM's stack maps of version 3 have them
+// (stackmap_llvm.h).
+
 // Two-bit entries of pointer maps, of types and of variables; four a byte,
 // lowest first. After MULTIWORD the next word's entry says what it is.
 enum pcln_word_code {

@@ -106,16 +106,17 @@ static enum pcln_status check_not_stripped(const struct run *r) {
 }
 
 // Stack maps as stock LLVM emits them: linkers drop or do not relocate them,
-// and nobody would notice.
+// and nobody would notice. Where addresses are final they can be read.
 static enum pcln_status check_stackmaps(const struct run *r) {
-  const struct pcln_elf_section *s = pcln_elf_find(r->elf, ".llvm_stackmaps");
-  if (!s || !(s->flags & SHF_ALLOC))
-    return PCLN_OK;
+  const struct pcln_elf_section *s =
+      pcln_elf_find(r->elf, PCLN_STACKMAPS_SECTION);
   const bool error = r->o.refuse_stackmaps;
+  if (!s || !(s->flags & SHF_ALLOC) || (!error && r->elf->type == ET_EXEC))
+    return PCLN_OK;
   return say(r, error ? PCLN_ERROR : PCLN_WARNING,
              error ? PCLN_UNSUPPORTED : PCLN_OK, "stackmaps-allocated",
              "an allocated .llvm_stackmaps is not read: linkers do not keep or "
-             "relocate it as it needs");
+             "relocate it as it needs; run pclntab-obj on the objects");
 }
 
 // Where the table goes, before time is spent on making it.
@@ -167,6 +168,8 @@ static enum pcln_status fill_model(struct run *r) {
   // What a collector needs, and what users attached.
   if (st == PCLN_OK)
     st = pcln_src_annot(r->elf, m, &so, stats);
+  if (st == PCLN_OK)
+    st = pcln_src_stackmaps(r->elf, m, &so, stats);
   lap(r, &r->stats->ms_annot);
   // Lines, inlined calls, declarations.
   if (st == PCLN_OK)

@@ -40,6 +40,12 @@ static void print_sources(const struct pcln_source_stats *s) {
           s->fdes, s->rules, s->not_unwindable_rows, s->cus, s->line_rows,
           s->dead_sequences, s->inlined_calls, s->virtual_pcs, s->annotations,
           s->annot_discarded, s->annot_duplicates, s->safepoints, s->roots);
+  if (s->stackmap_tables)
+    fprintf(stderr,
+            "              %zu stack maps of LLVM: %zu functions (%zu "
+            "discarded, %zu equal), %zu records (%zu kept)\n",
+            s->stackmap_tables, s->stackmap_functions, s->stackmap_dropped,
+            s->stackmap_copies, s->stackmap_records, s->stackmap_kept);
 }
 
 static void print_table(const struct pcln_encode_stats *t) {

@@ -24,6 +24,10 @@ struct pcln_source_stats {
   // the compiler's plug-in saw.
   size_t annotations, annot_discarded, annot_duplicates, gc_units;
   size_t safepoints, roots;
+  // LLVM's stack maps: modules; functions, those the linker dropped, and equal
+  // copies; records, and those of them that are kept as they are.
+  size_t stackmap_tables, stackmap_functions, stackmap_dropped, stackmap_copies;
+  size_t stackmap_records, stackmap_kept;
 };
 
 // Function ranges and names, from symbols, PLT sections and, where symbols are
@@ -47,6 +51,15 @@ PCLN_MUST_CHECK enum pcln_status
 pcln_src_annot(struct pcln_elf *elf, struct pcln_module *m,
                const struct pcln_source_options *o,
                struct pcln_source_stats *stats);
+
+// Pointer maps, pairs and kept records, from LLVM's stack maps: the sections
+// .debug_llvm_stackmaps, and .llvm_stackmaps where addresses are final; after
+// the unwind rules. What is malformed, or cannot be told in a pointer map, is
+// reported: PCLN_CORRUPT. No such section is PCLN_OK with nothing added.
+PCLN_MUST_CHECK enum pcln_status
+pcln_src_stackmaps(struct pcln_elf *elf, struct pcln_module *m,
+                   const struct pcln_source_options *o,
+                   struct pcln_source_stats *stats);
 
 // pcfile, pcln, inline trees, start lines and units, from DWARF 2 to 5.
 // No DWARF in the file is PCLN_OK with nothing added.
