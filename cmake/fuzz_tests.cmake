@@ -64,6 +64,7 @@ pclntab_fuzz_test(table SOURCES pclntab/crc32c.c pclntab/frameinfo.c
   pclntab/go_funcdata.c
   pclntab/lookup.c pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c pclntab/verify.c
   pclntab/verify_func.c pclntab/verify_funcdata.c pclntab/verify_roots.c
+  pclntab/stackmap_pairs.c
   pclntab/roots_table.c pclntab/stackmap.c
   pclntab/stackmap_objects.c pclntab/go_args.c pclntab/go_names.c)
 pclntab_fuzz_test(reader SEEDS table SOURCES pclntab/frameinfo.c

@@ -18,6 +18,8 @@
 #include "bytes.h"
 #include "check_parts.h"
 #include "pairs.h"
+#include "roots_table.h"
+#include "stackmap_pairs.h"
 #include "table.h"
 
 #include <stdlib.h>
@@ -37,6 +39,7 @@ enum kind {
   FINDFUNC,
   RULE,
   CALLEE,
+  ROOT,
   FIRST = 0x80, // the byte begins it
 };
 
@@ -47,6 +50,7 @@ static const char *const kind_names[] = {
     [FUNCTAB] = "functab",   [RECORD] = "a func record",
     [FUNCDATA] = "funcdata", [FINDFUNC] = "findfunctab",
     [RULE] = "a rule",       [CALLEE] = "an inlined function",
+    [ROOT] = "a root",
 };
 
 struct map {
@@ -77,11 +81,13 @@ static const char *region_of(const struct map *m, size_t off, size_t *in) {
       {"funcdata", t->funcdata},
       {"findfunctab", t->findfunctab},
       {"rules", t->rules},
+      {"roots", t->roots},
       {"callees", t->callees},
   };
   const uint8_t *p = m->base + off;
   // Before go1.16 the regions are the whole table.
-  for (size_t i = 0; t->layout > PCLN_GO_12 && i < 9; i++) {
+  for (size_t i = 0;
+       t->layout > PCLN_GO_12 && i < sizeof regions / sizeof *regions; i++) {
     const struct pcln_span s = regions[i].span;
     if (!s.ptr || p < s.ptr || p >= s.ptr + s.len)
       continue;
@@ -242,16 +248,26 @@ static size_t checkpoints_len(const struct map *m, struct pcln_span s) {
   return c.failed || len > s.len ? 0 : (size_t)len;
 }
 
-// Payloads of which only the beginning is known are completed later.
+// Bytes of a payload that is not the inline tree; 1 where only its beginning
+// is known: it is completed later.
+static size_t payload_len(const struct map *m, const struct pcln_func *f,
+                          uint32_t index, struct pcln_span s) {
+  size_t len;
+  if (!m->t->ours)
+    return 1;
+  if (index == PCLN_FUNCDATA_CHECKPOINTS)
+    return checkpoints_len(m, s);
+  if (index == PCLN_FUNCDATA_POINTER_PAIRS)
+    return pcln_derived_check(m->t, f, &len) == PCLN_OK ? len : 0;
+  return 1;
+}
+
 static void claim_funcdata(struct map *m, const struct pcln_func *f) {
   struct pcln_span s;
   for (uint32_t i = 0; i < f->n_funcdata; i++)
     if (i != pcln_funcdata_inltree(m->t) &&
         pcln_funcdata(m->t, f, i, &s) == PCLN_OK && s.len)
-      claim(m, f, s.ptr,
-            m->t->ours && i == PCLN_FUNCDATA_CHECKPOINTS ? checkpoints_len(m, s)
-                                                         : 1,
-            FUNCDATA);
+      claim(m, f, s.ptr, payload_len(m, f, i, s), FUNCDATA);
 }
 
 // The record, but for the padding before its FUNCDATA.
@@ -314,7 +330,9 @@ static void claim_fixed(struct map *m) {
   const size_t entry = pcln_functab_entry_size(t);
   const size_t functab = t->n_funcs * entry + entry / 2;
   if (t->ours)
-    claim(m, NULL, m->base, PCLN_MOD_SIZE, HEADER);
+    claim(m, NULL, m->base,
+          t->flags & PCLN_MODF_ROOTS ? PCLN_MOD_SIZE_ROOTS : PCLN_MOD_SIZE,
+          HEADER);
   claim(m, NULL, t->pclntab.ptr,
         PCLN_GO_HDR_WORDS + (size_t)n_words[t->layout] * t->ptr_size, HEADER);
   claim(m, NULL, t->functab.ptr, functab, FUNCTAB);
@@ -333,6 +351,24 @@ static void claim_fixed(struct map *m) {
     ;
   if (!p.c.failed)
     claim(m, NULL, t->pctab.ptr, pcln_tell(&p.c), STREAM);
+}
+
+// Variables with references: the count, each record, and the entries, which
+// variables of one shape share.
+static void claim_roots(struct map *m) {
+  const struct pcln_table *t = m->t;
+  struct pcln_root_iter it;
+  struct pcln_root root;
+  if (!t->roots.ptr)
+    return;
+  claim(m, NULL, t->roots.ptr, PCLN_ROOTS_HEADER, ROOT);
+  pcln_roots_begin(t, &it);
+  while (pcln_roots_next(&it, &root)) {
+    claim(m, NULL,
+          t->roots.ptr + PCLN_ROOTS_HEADER + (size_t)root.idx * PCLN_ROOT_SIZE,
+          PCLN_ROOT_SIZE, ROOT);
+    claim(m, NULL, root.codes.ptr, root.codes.len, ROOT);
+  }
 }
 
 // A payload of unknown length reaches up to the next one.
@@ -360,8 +396,8 @@ static bool is_zero(const uint8_t *p, size_t len) {
 static void set_parts(struct map *m) {
   const struct pcln_table *t = m->t;
   const struct pcln_span parts[] = {
-      t->pclntab, t->names,    t->cutab,       t->files, t->pctab,
-      t->functab, t->funcdata, t->findfunctab, t->rules, t->callees};
+      t->pclntab,  t->names,       t->cutab, t->files, t->pctab,  t->functab,
+      t->funcdata, t->findfunctab, t->rules, t->roots, t->callees};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (parts[i].ptr)
       m->parts[m->n_parts++] = parts[i].ptr;
@@ -431,6 +467,7 @@ enum pcln_status pcln_check_bytes(struct pcln_check_run *run) {
     return PCLN_NO_MEMORY;
   set_parts(&m);
   claim_fixed(&m);
+  claim_roots(&m);
   for (uint32_t i = 0; i < t->n_funcs; i++) {
     struct pcln_func f;
     if (pcln_func_at(t, i, &f) != PCLN_OK)

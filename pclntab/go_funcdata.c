@@ -300,12 +300,34 @@ static void add_kinds(struct namer *n, const struct numbers *numbers,
   }
 }
 
+// Numbers of this project, and what users gave a meaning: "User12".
+static const char *const own_pcdata[] = {
+    [PCLN_PCDATA_UNWIND] = "Unwind", [PCLN_PCDATA_LOCALS_SP] = "LocalsSP"};
+static const char *const own_funcdata[] = {
+    [PCLN_FUNCDATA_CHECKPOINTS] = "Checkpoints",
+    [PCLN_FUNCDATA_POINTER_PAIRS] = "PointerPairs",
+    [PCLN_FUNCDATA_GC] = "GC",
+    [PCLN_FUNCDATA_LLVM_RECORDS] = "LLVMRecords"};
+
+static void add_own(struct namer *n, const char *const *names, size_t count,
+                    uint32_t index, uint32_t user, uint32_t user_last) {
+  char text[] = "User00";
+  if (index < count && names[index])
+    name_add(n, names[index], strlen(names[index]));
+  if (index < user || index > user_last)
+    return;
+  text[4] = (char)('0' + index / 10);
+  text[5] = (char)('0' + index % 10);
+  name_add(n, text, sizeof text - 1);
+}
+
 const char *pcln_pcdata_name(const struct pcln_table *t, uint32_t index,
                              char *buf, size_t len) {
   struct namer n = {buf, len, 0};
   add_kinds(&n, pcdata, N_PCDATA, pcln_go_range(t), index, pcdata_names);
-  if (t->ours && index == PCLN_PCDATA_UNWIND)
-    name_put(&n, "Unwind", 6);
+  if (t->ours)
+    add_own(&n, own_pcdata, sizeof own_pcdata / sizeof *own_pcdata, index,
+            PCLN_PCDATA_USER, PCLN_PCDATA_USER_LAST);
   return name_done(&n);
 }
 
@@ -313,8 +335,9 @@ const char *pcln_funcdata_name(const struct pcln_table *t, uint32_t index,
                                char *buf, size_t len) {
   struct namer n = {buf, len, 0};
   add_kinds(&n, funcdata, N_FUNCDATA, pcln_go_range(t), index, funcdata_names);
-  if (t->ours && index == PCLN_FUNCDATA_CHECKPOINTS)
-    name_put(&n, "Checkpoints", 11);
+  if (t->ours)
+    add_own(&n, own_funcdata, sizeof own_funcdata / sizeof *own_funcdata, index,
+            PCLN_FUNCDATA_USER, PCLN_FUNCDATA_USER_LAST);
   return name_done(&n);
 }
 

@@ -292,6 +292,8 @@ uint64_t dump_hash(uint64_t seed, const void *bytes, size_t len);
 void dump_func_record(struct dump *d, const struct pcln_func *f);
 PCLN_MUST_CHECK enum pcln_status dump_func_maps(struct dump *d,
                                                 const struct pcln_func *f);
+// The records of the variables that hold references: dump_roots.c.
+PCLN_MUST_CHECK enum pcln_status dump_roots(struct dump *d);
 // Reports a stream or record that the reader refused; PCLN_CORRUPT.
 enum pcln_status dump_unreadable(const struct dump *d,
                                  const struct pcln_func *f, const char *region);

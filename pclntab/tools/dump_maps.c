@@ -12,52 +12,16 @@
 // for far more words than it has bytes. What is walked is therefore counted; a
 // real table needs a small part of the limit.
 #include "dump.h"
+#include "dump_words.h"
 
-#include "stackmap.h"
+#include "bytes.h"
+#include "stackmap_pairs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-// --- Text that grows --------------------------------------------------------
-
-struct text {
-  char *s;
-  size_t len, cap;
-  bool failed; // no memory
-};
-
-static void text_put(struct text *t, const char *s) {
-  const size_t n = strlen(s);
-  if (t->cap - t->len <= n && !t->failed) {
-    const size_t cap = 2 * t->cap + n + 1;
-    char *grown = realloc(t->s, cap);
-    t->failed = !grown;
-    t->s = grown ? grown : t->s;
-    t->cap = grown ? cap : t->cap;
-  }
-  if (t->failed)
-    return;
-  memcpy(t->s + t->len, s, n + 1);
-  t->len += n;
-}
-
-static void text_clear(struct text *t) {
-  t->len = 0;
-  text_put(t, "");
-}
-
-// Numbers as "1,3-5"; a run of equal kinds ends where `next` is another word.
-static void text_range(struct text *t, uint32_t from, uint32_t to,
-                       const char *kind) {
-  char number[48];
-  if (from == to)
-    snprintf(number, sizeof number, "%s%u", t->len ? "," : "", from);
-  else
-    snprintf(number, sizeof number, "%s%u-%u", t->len ? "," : "", from, to);
-  text_put(t, number);
-  text_put(t, kind);
-}
+// --- Places ------------------------------------------------------------------
 
 // As varp-40 or argp+8.
 static const char *place(char *buf, size_t len, int32_t off) {
@@ -66,54 +30,6 @@ static const char *place(char *buf, size_t len, int32_t off) {
 }
 
 // --- Live words -------------------------------------------------------------
-
-// What is walked of maps, in words, for each byte of funcdata.
-enum { SHARING = 512 };
-
-static const char *kind_suffix(uint8_t kind) {
-  static const char *const names[] = {[PCLN_WORD_STRING] = ":string",
-                                      [PCLN_WORD_SLICE] = ":slice",
-                                      [PCLN_WORD_IFACE] = ":iface",
-                                      [PCLN_WORD_EFACE] = ":eface"};
-  return kind > PCLN_WORD_POINTER ? names[kind] : "";
-}
-
-// The words whose kind is from `lo` to `hi`.
-static void list_words(struct text *t, const struct pcln_map_row *row,
-                       uint8_t lo, uint8_t hi) {
-  struct pcln_word w, first = {0};
-  bool open = false;
-  text_clear(t);
-  for (uint32_t next = 0; pcln_words_next(row, &next, &w);) {
-    const bool wanted = w.kind >= lo && w.kind <= hi;
-    if (open && (!wanted || w.kind != first.kind || w.n > 1)) {
-      text_range(t, first.index, w.index - 1, kind_suffix(first.kind));
-      open = false;
-    }
-    if (!wanted)
-      continue;
-    if (w.n > 1)
-      text_range(t, w.index, w.index + w.n - 1, kind_suffix(w.kind));
-    else if (!open)
-      first = w;
-    open = w.n == 1;
-  }
-  if (open)
-    text_range(t, first.index, row->n_words - 1, kind_suffix(first.kind));
-}
-
-static void words_fields(struct dump_out *o, struct text *t,
-                         const struct pcln_map_row *row, const char *live,
-                         const char *scalars) {
-  if (!row->bits)
-    return;
-  list_words(t, row, PCLN_WORD_POINTER, PCLN_WORD_EFACE);
-  if (t->len)
-    dump_named_str(o, live, t->s);
-  list_words(t, row, PCLN_WORD_SCALAR, PCLN_WORD_SCALAR);
-  if (t->len)
-    dump_named_str(o, scalars, t->s);
-}
 
 struct maps {
   struct pcln_ptrmap locals, args; // no rows where the function has none
@@ -141,9 +57,38 @@ static bool get_row(const struct pcln_ptrmap *map, uint32_t idx,
   return map->n_words == 0 || pcln_ptrmap_row(map, idx, out) == PCLN_OK;
 }
 
+static void derived_word(char *buf, size_t len, const struct pcln_map_word *w) {
+  snprintf(buf, len, w->part == PCLN_MAP_ARGS ? "a%u" : "%u", w->index);
+}
+
+// Derived pointers, each with its base: "4@2,a1@3"; arguments' words have an a.
+static bool derived_field(struct dump *d, const struct pcln_func *f,
+                          uint32_t row, struct dump_text *t) {
+  const struct pcln_stackmap map = {.idx = row};
+  struct pcln_derived_iter it;
+  struct pcln_derived pair;
+  char word[16];
+  const enum pcln_status status =
+      pcln_derived_begin(&d->file->table, f, &map, &it);
+  if (status != PCLN_OK)
+    return status == PCLN_NOT_FOUND;
+  dump_text_clear(t);
+  while (pcln_derived_next(&it, &pair)) {
+    dump_text_put(t, t->len ? "," : "");
+    derived_word(word, sizeof word, &pair.derived);
+    dump_text_put(t, word);
+    dump_text_put(t, "@");
+    derived_word(word, sizeof word, &pair.base);
+    dump_text_put(t, word);
+  }
+  if (t->len)
+    dump_named_str(d->out, "derived", t->s);
+  return it.status == PCLN_OK;
+}
+
 static bool map_record(struct dump *d, const struct pcln_func *f,
                        const struct maps *m, const struct pcln_run *run,
-                       struct text *t) {
+                       struct dump_text *t) {
   const uint32_t idx = run->value < 0 ? 0 : (uint32_t)run->value;
   const uint64_t hi = f->entry + run->hi;
   struct pcln_map_row locals, args;
@@ -155,10 +100,11 @@ static bool map_record(struct dump *d, const struct pcln_func *f,
   dump_hex(d->out, "lo", f->entry + run->lo);
   dump_hex(d->out, "hi", hi < f->end ? hi : f->end);
   dump_named_num(d->out, "index", run->value);
-  words_fields(d->out, t, &locals, "locals", "local_scalars");
-  words_fields(d->out, t, &args, "args", "arg_scalars");
+  dump_words_fields(d->out, t, &locals, "locals", "local_scalars");
+  dump_words_fields(d->out, t, &args, "args", "arg_scalars");
+  const bool derived = derived_field(d, f, idx, t);
   dump_end(d->out);
-  return true;
+  return derived;
 }
 
 // The runs of a kind of PCDATA inside of the function: of its stream, or, where
@@ -191,13 +137,12 @@ static bool next_run(struct runs *r, struct pcln_run *run) {
 // A map for each run of the stream that numbers them; for the whole function
 // where there is no such stream.
 static enum pcln_status map_records(struct dump *d, const struct pcln_func *f,
-                                    const struct maps *m, struct text *t) {
+                                    const struct maps *m, struct dump_text *t) {
   const struct pcln_table *table = &d->file->table;
-  const uint64_t limit = SHARING * (uint64_t)table->funcdata.len;
   struct runs runs = runs_of(table, f, PCLN_PD_STACKMAP);
   for (struct pcln_run run; next_run(&runs, &run);) {
     d->map_words += (uint64_t)m->locals.n_words + m->args.n_words;
-    if (d->map_words > limit || !map_record(d, f, m, &run, t))
+    if (d->map_words > dump_map_words_limit(d) || !map_record(d, f, m, &run, t))
       return dump_unreadable(d, f, "funcdata");
   }
   return runs.it.status == PCLN_OK ? PCLN_OK : dump_unreadable(d, f, "pctab");
@@ -210,32 +155,31 @@ static bool mask_bit(const struct pcln_span *mask, uint64_t i) {
 }
 
 // The words of the object that can hold pointers.
-static void list_mask(struct text *t, const struct pcln_object *o,
+static void list_mask(struct dump_text *t, const struct pcln_object *o,
                       unsigned ptr_size) {
   const uint64_t n = o->ptr_len / ptr_size;
-  text_clear(t);
+  dump_text_clear(t);
   for (uint64_t i = 0, from; i < n; i++) {
     if (!mask_bit(&o->mask, i))
       continue;
     for (from = i; i + 1 < n && mask_bit(&o->mask, i + 1);)
       i++;
-    text_range(t, (uint32_t)from, (uint32_t)i, "");
+    dump_text_range(t, (uint32_t)from, (uint32_t)i, "");
   }
 }
 
 static enum pcln_status object_records(struct dump *d,
                                        const struct pcln_func *f,
                                        const struct pcln_objects *objects,
-                                       struct text *t) {
+                                       struct dump_text *t) {
   const struct pcln_table *table = &d->file->table;
-  const uint64_t limit = SHARING * (uint64_t)table->funcdata.len;
   struct pcln_object o;
   char buf[32];
   for (uint32_t i = 0; i < objects->n; i++) {
     if (pcln_object_at(table, objects, i, &o) != PCLN_OK)
       return dump_unreadable(d, f, "funcdata");
     d->map_words += o.mask.len * 8 + 1;
-    if (d->map_words > limit)
+    if (d->map_words > dump_map_words_limit(d))
       return dump_unreadable(d, f, "funcdata");
     dump_begin(d->out, "object");
     dump_str(d->out, "at", place(buf, sizeof buf, o.off));
@@ -260,28 +204,28 @@ static enum pcln_status object_records(struct dump *d,
 
 // "0:8,{8:8,16:4?},..." : offset and size of each value; `?` behind those that
 // may not hold the argument any more.
-static bool list_args(struct text *t, struct pcln_arg_iter *it) {
+static bool list_args(struct dump_text *t, struct pcln_arg_iter *it) {
   struct pcln_arg a;
   char value[16];
   bool first = true;
-  text_clear(t);
+  dump_text_clear(t);
   while (pcln_args_next(it, &a)) {
     if (!first && a.op != PCLN_ARG_END)
-      text_put(t, ",");
+      dump_text_put(t, ",");
     first = a.op == PCLN_ARG_BEGIN;
     snprintf(value, sizeof value, "%u:%u%s", a.off, a.size, a.live ? "" : "?");
-    text_put(t, a.op == PCLN_ARG_BEGIN     ? "{"
-                : a.op == PCLN_ARG_END     ? "}"
-                : a.op == PCLN_ARG_MORE    ? "..."
-                : a.op == PCLN_ARG_TOO_FAR ? "_"
-                                           : value);
+    dump_text_put(t, a.op == PCLN_ARG_BEGIN     ? "{"
+                     : a.op == PCLN_ARG_END     ? "}"
+                     : a.op == PCLN_ARG_MORE    ? "..."
+                     : a.op == PCLN_ARG_TOO_FAR ? "_"
+                                                : value);
   }
   return it->status == PCLN_OK;
 }
 
 static enum pcln_status args_record(struct dump *d, const struct pcln_func *f,
                                     const struct pcln_run *run,
-                                    struct text *t) {
+                                    struct dump_text *t) {
   const uint64_t hi = f->entry + run->hi;
   struct pcln_arg_iter it;
   const enum pcln_status status =
@@ -301,7 +245,7 @@ static enum pcln_status args_record(struct dump *d, const struct pcln_func *f,
 }
 
 static enum pcln_status args_records(struct dump *d, const struct pcln_func *f,
-                                     struct text *t) {
+                                     struct dump_text *t) {
   const struct pcln_table *table = &d->file->table;
   struct runs runs = runs_of(table, f, PCLN_PD_ARG_LIVE);
   for (struct pcln_run run; next_run(&runs, &run);) {
@@ -312,10 +256,44 @@ static enum pcln_status args_records(struct dump *d, const struct pcln_func *f,
   return runs.it.status == PCLN_OK ? PCLN_OK : dump_unreadable(d, f, "pctab");
 }
 
+// --- The record of July 2013 ------------------------------------------------
+
+// Its bitmap has a bit for each word of the arguments; compilers counted it in
+// bits or in words of 32, so it is read as far as the arguments go.
+static enum pcln_status gc_record(struct dump *d, const struct pcln_func *f,
+                                  struct dump_text *t) {
+  const struct pcln_table *table = &d->file->table;
+  struct pcln_span s;
+  const enum pcln_status status =
+      table->ours ? pcln_funcdata(table, f, PCLN_FUNCDATA_GC, &s)
+                  : PCLN_NOT_FOUND;
+  if (status == PCLN_NOT_FOUND)
+    return PCLN_OK;
+  struct pcln_cursor c = pcln_cursor_at(s.ptr, s.len, table->swap);
+  const uint32_t locals = pcln_u32(&c), n = pcln_u32(&c);
+  if (status != PCLN_OK || c.failed)
+    return dump_unreadable(d, f, "funcdata");
+  dump_begin(d->out, "gc");
+  dump_named_num(d->out, "locals", locals);
+  dump_named_num(d->out, "bitmap", n);
+  const uint32_t n_args = f->args < 0 ? 0 : (uint32_t)f->args / table->ptr_size;
+  uint32_t bits = 0;
+  dump_text_clear(t);
+  for (uint32_t i = 0; i < n_args && i / 32 < n && !c.failed; i++) {
+    bits = i % 32 ? bits >> 1 : pcln_u32(&c);
+    if (bits & 1)
+      dump_text_range(t, i, i, "");
+  }
+  if (t->len)
+    dump_named_str(d->out, "args", t->s);
+  dump_end(d->out);
+  return c.failed ? dump_unreadable(d, f, "funcdata") : PCLN_OK;
+}
+
 // --- Deferred calls, wrapped functions --------------------------------------
 
 static enum pcln_status defers_record(struct dump *d, const struct pcln_func *f,
-                                      struct text *t) {
+                                      struct dump_text *t) {
   struct pcln_open_defers defers;
   char buf[32];
   const enum pcln_status status = pcln_open_defers(&d->file->table, f, &defers);
@@ -325,10 +303,10 @@ static enum pcln_status defers_record(struct dump *d, const struct pcln_func *f,
     dump_release_unknown(d);
   if (status != PCLN_OK)
     return PCLN_OK;
-  text_clear(t);
+  dump_text_clear(t);
   for (uint32_t i = 0; i < (defers.counted ? defers.n : 1); i++) {
     snprintf(buf, sizeof buf, "%svarp-%u", i ? "," : "", defers.closure_off[i]);
-    text_put(t, buf);
+    dump_text_put(t, buf);
   }
   dump_begin(d->out, "defers");
   snprintf(buf, sizeof buf, "varp-%u", defers.bits_off);
@@ -404,7 +382,7 @@ static enum pcln_status worse(enum pcln_status a, enum pcln_status b) {
 enum pcln_status dump_func_maps(struct dump *d, const struct pcln_func *f) {
   struct maps m = {0};
   struct pcln_objects objects = {0};
-  struct text t = {0};
+  struct dump_text t = {0};
   enum pcln_status status =
       worse(read_map(d, f, PCLN_MAP_LOCALS, &m.locals, &m.any),
             read_map(d, f, PCLN_MAP_ARGS, &m.args, &m.any));
@@ -418,6 +396,7 @@ enum pcln_status dump_func_maps(struct dump *d, const struct pcln_func *f) {
   if (m.any)
     status = worse(status, map_records(d, f, &m, &t));
   status = worse(status, object_records(d, f, &objects, &t));
+  status = worse(status, gc_record(d, f, &t));
   status = worse(status, args_records(d, f, &t));
   status = worse(status, defers_record(d, f, &t));
   status = worse(status, wraps_record(d, f));

@@ -128,7 +128,7 @@ enum pcln_status dump_header(struct dump *d) {
       {"filetab", &t->files},     {"pctab", &t->pctab},
       {"functab", &t->functab},   {"funcdata", &t->funcdata},
       {"rules", &t->rules},       {"findfunctab", &t->findfunctab},
-      {"callees", &t->callees},
+      {"callees", &t->callees},   {"roots", &t->roots},
   };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     header_span(o, &t->blob, parts[i].name, parts[i].span);
@@ -470,5 +470,7 @@ enum pcln_status dump_functions(struct dump *d) {
     if (dump_selects(d, &f))
       worst = worse(worst, one_function(d, &f));
   }
+  if (d->options->action == DUMP_MAPS || d->options->action == DUMP_ALL)
+    worst = worse(worst, dump_roots(d));
   return worst;
 }

@@ -151,6 +151,14 @@ static void our_numbers_come_after_those_of_go(void **state) {
   t.ours = true;
   assert_string_equal(pcln_pcdata_name(&t, 4, buf, sizeof buf), "PanicBounds");
   assert_string_equal(pcln_pcdata_name(&t, 5, buf, sizeof buf), "Unwind");
+  assert_string_equal(pcln_pcdata_name(&t, 7, buf, sizeof buf), "unknown");
+  assert_string_equal(pcln_pcdata_name(&t, 16, buf, sizeof buf), "User16");
+  assert_string_equal(pcln_pcdata_name(&t, 31, buf, sizeof buf), "User31");
+  assert_string_equal(pcln_pcdata_name(&t, 32, buf, sizeof buf), "unknown");
+  assert_string_equal(pcln_funcdata_name(&t, 9, buf, sizeof buf),
+                      "PointerPairs");
+  assert_string_equal(pcln_funcdata_name(&t, 12, buf, sizeof buf), "User12");
+  assert_string_equal(pcln_funcdata_name(&t, 16, buf, sizeof buf), "unknown");
   assert_string_equal(pcln_funcdata_name(&t, 8, buf, sizeof buf),
                       "Checkpoints");
   assert_int_equal(pcln_pcdata_index(&t, PCLN_PD_UNWIND), PCLN_PCDATA_UNWIND);

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Private to pclntab-dump: lists of words, as text of any length.
+#ifndef PCLNTAB_TOOLS_DUMP_WORDS_H
+#define PCLNTAB_TOOLS_DUMP_WORDS_H
+
+#include "dump.h"
+#include "stackmap.h"
+
+// Starts zeroed; the owner frees `s`.
+struct dump_text {
+  char *s;
+  size_t len, cap;
+  bool failed; // no memory
+};
+void dump_text_put(struct dump_text *t, const char *s);
+void dump_text_clear(struct dump_text *t);
+// Numbers as "1,3-5"; `kind` stands behind the last one.
+void dump_text_range(struct dump_text *t, uint32_t from, uint32_t to,
+                     const char *kind);
+
+// The row's live words as the field `live`, its scalars as `scalars`; neither
+// where there are none. `t` is room for the text.
+void dump_words_fields(struct dump_out *o, struct dump_text *t,
+                       const struct pcln_map_row *row, const char *live,
+                       const char *scalars);
+
+// What may be walked of maps and variables, in words, before a table counts as
+// damaged (dump_maps.c).
+uint64_t dump_map_words_limit(const struct dump *d);
+
+#endif
