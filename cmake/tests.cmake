@@ -117,4 +117,5 @@ endforeach()
 
 include(cmake/fuzz_tests.cmake)
 include(cmake/compare_tests.cmake)
+include(cmake/gc_tests.cmake)
 include(cmake/runtime_tests.cmake)

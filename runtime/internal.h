@@ -58,6 +58,13 @@ void pclnrt_sys_sleep_ms(unsigned ms);
 // return earlier. Wakes up to n threads that wait so.
 void pclnrt_sys_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms);
 void pclnrt_sys_wake(_Atomic uint32_t *word, int n);
+// Sends a signal to one thread of this process.
+void pclnrt_sys_signal_thread(int id, int sig);
+void pclnrt_sys_yield(void);
+// Nanoseconds of a clock that only runs forward.
+uint64_t pclnrt_sys_now_ns(void);
+// Processors that this process may run on; at least 1.
+unsigned pclnrt_sys_processors(void);
 // Queues the signal `info` (a siginfo_t) describes for the calling thread.
 void pclnrt_sys_requeue(int sig, void *info);
 

@@ -216,6 +216,31 @@ void pclnrt_sys_wake(_Atomic uint32_t *word, int n) {
   pclnrt_syscall(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, n, 0, 0, 0);
 }
 
+void pclnrt_sys_signal_thread(int id, int sig) {
+  const long pid = pclnrt_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+  pclnrt_syscall(SYS_tgkill, pid, id, sig, 0, 0, 0);
+}
+
+void pclnrt_sys_yield(void) {
+  pclnrt_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+uint64_t pclnrt_sys_now_ns(void) {
+  struct timespec t = {0};
+  clock_gettime(CLOCK_MONOTONIC, &t); // libc's: no system call
+  return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+unsigned pclnrt_sys_processors(void) {
+  uint64_t mask[16] = {0}; // 1024 processors
+  const long len = pclnrt_syscall(SYS_sched_getaffinity, 0, sizeof mask,
+                                  (long)mask, 0, 0, 0);
+  unsigned n = 0;
+  for (long i = 0; i < len / 8; i++)
+    n += (unsigned)__builtin_popcountll(mask[i]);
+  return n ? n : 1;
+}
+
 void pclnrt_sys_requeue(int sig, void *info) {
   long pid = pclnrt_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
   long tid = pclnrt_sys_thread_id();

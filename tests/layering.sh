@@ -156,6 +156,8 @@ for o in $(find "$build" -path '*/CMakeFiles/pclnrt*.dir/runtime/*.o'); do
   # Set-up alone: the environment and the loader's list.
   registry.c.o) imports "$o" "$locks" "a lock in the registry" ;;
   sys_linux.c.o) ;;
+  # The collector: set-up, and the end of a process. Never in handlers.
+  gc_options.c.o | collect_report.c.o) imports "$o" "$locks" "libc's locks" ;;
   *) imports "$o" "$locks|$other" "the unwinder runs in signal handlers" ;;
   esac
   runtime=$((${runtime:-0} + 1))
