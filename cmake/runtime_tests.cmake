@@ -24,7 +24,9 @@ function(pclntab_heap_test module)
   target_link_libraries(test_${module} PRIVATE pclnrt_heap_objects
                         small_collector)
 endfunction()
-pclntab_heap_test(heap)
+foreach(module heap heap_check heap_limits heap_threads)
+  pclntab_heap_test(${module})
+endforeach()
 
 # --- Programs: the runtime as users have it ------------------------------------
 

@@ -41,18 +41,25 @@ enum pcln_status pclnrt_heap_init(void) {
 
 // --- Slots -------------------------------------------------------------------
 
+static void add(_Atomic uint64_t *counter, uint64_t n) {
+  atomic_store_explicit(counter,
+                        atomic_load_explicit(counter, memory_order_relaxed) + n,
+                        memory_order_relaxed);
+}
+
+static void tell_all(struct pclnrt_cache *c) {
+  atomic_fetch_add_explicit(&pclnrt_since_mark, c->untold,
+                            memory_order_relaxed);
+  c->untold = 0;
+}
+
 void pclnrt_cache_count(struct pclnrt_cache *c, uint64_t bytes,
                         uint64_t objects) {
-  atomic_store_explicit(
-      &c->allocated_bytes,
-      atomic_load_explicit(&c->allocated_bytes, memory_order_relaxed) + bytes,
-      memory_order_relaxed);
-  atomic_store_explicit(
-      &c->allocated_objects,
-      atomic_load_explicit(&c->allocated_objects, memory_order_relaxed) +
-          objects,
-      memory_order_relaxed);
-  atomic_fetch_add_explicit(&pclnrt_since_mark, bytes, memory_order_relaxed);
+  add(&c->allocated_bytes, bytes);
+  add(&c->allocated_objects, objects);
+  c->untold += bytes;
+  if ((int64_t)c->untold >= PCLNRT_TOLD_BYTES)
+    tell_all(c);
 }
 
 // The first cell of lo .. n whose allocated bit is `want`, or n.
@@ -157,6 +164,7 @@ void pclnrt_cache_flush(struct pclnrt_cache *c) {
     pclnrt_slot_flush(&c->bytes[i], c);
     pclnrt_slot_flush(&c->headed[i], c);
   }
+  tell_all(c);
 }
 
 bool pclnrt_cache_begin(void) {

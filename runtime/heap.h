@@ -254,7 +254,7 @@ struct pclnrt_heap_stats {
 void pclnrt_heap_get_stats(struct pclnrt_heap_stats *out);
 
 // Bytes handed to caches since the last pclnrt_heap_begin_sweep; the pacing's
-// input. Counted in steps of up to 8 KiB a thread.
+// input. Counted in steps of up to 40 KiB a thread.
 uint64_t pclnrt_heap_since_mark(void);
 
 // --- heap_sweep.c ------------------------------------------------------------

@@ -148,7 +148,7 @@ static void check_bin(struct pclnrt_bin *bin, void *ctx) {
   struct check *k = ctx;
   const uint32_t end = pclnrt_pages_end();
   uint32_t prev = PCLNRT_NO_BLOCK;
-  bool passed = bin->cursor == PCLNRT_NO_BLOCK;
+  bool at_cursor = false;
   for (uint32_t i = bin->first; i != PCLNRT_NO_BLOCK;) {
     const struct pclnrt_block *b = &pclnrt_heap.blocks[i];
     if (i >= end || b->state != PCLNRT_BLOCK_SMALL || b->bin != bin ||
@@ -157,15 +157,15 @@ static void check_bin(struct pclnrt_bin *bin, void *ctx) {
             "a list of blocks is broken");
       return;
     }
-    passed |= i == bin->cursor;
+    at_cursor |= i == bin->cursor;
     // Before the cursor nothing has a free cell: it would never be used.
-    if (!passed && b->n_used < b->n_cells)
+    if (!at_cursor && b->n_used < b->n_cells)
       fault(k, "heap-list", pclnrt_block_start(b),
             "a block with free cells was passed");
     prev = i;
     i = b->next;
   }
-  if (bin->last != prev || !passed)
+  if (bin->last != prev || (!at_cursor && bin->cursor != PCLNRT_NO_BLOCK))
     fault(k, "heap-list", pclnrt_heap.base, "a list of blocks is broken");
 }
 

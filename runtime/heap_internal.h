@@ -116,8 +116,10 @@ struct pclnrt_shape {
 enum {
   PCLNRT_TYPED_SLOTS = 256,
   PCLNRT_SHAPE_SLOTS = 32,
-  PCLNRT_RUN_BYTES = 8192, // at most, that a slot gets at once: they are
-                           // zeroed ahead, which is to stay in the caches
+  PCLNRT_RUN_BYTES = 8192,   // at most, that a slot gets at once: they are
+                             // zeroed ahead, which is to stay in the caches
+  PCLNRT_TOLD_BYTES = 32768, // pclnrt_since_mark is told of so many at a time:
+                             // its atomic addition waits for that zeroing
 };
 struct pclnrt_cache {
   struct pclnrt_slot typed[PCLNRT_TYPED_SLOTS]; // by a hash of the type
@@ -125,6 +127,7 @@ struct pclnrt_cache {
   struct pclnrt_slot headed[PCLNRT_CLASSES];
   const struct pclnrt_shape *shapes[PCLNRT_SHAPE_SLOTS];
   _Atomic uint64_t allocated_bytes, allocated_objects;
+  uint64_t untold;                  // of allocated_bytes, to pclnrt_since_mark
   struct pclnrt_cache *prev, *next; // all caches
 };
 extern struct pclnrt_cache *pclnrt_caches;
