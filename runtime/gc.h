@@ -115,11 +115,20 @@ struct gc_eface {
 
 // The descriptor of type T, a constant. The plug-in replaces the call by it;
 // without the plug-in, the link ends with the name that says so.
+#ifdef __cplusplus
+extern "C++" {
+// A variable that is declared and never defined, so that T may be any class.
+template <class T> struct pclnrt_gc_probe { static T value; };
+}
+#define gc_type(T)                                                             \
+  pclnrt_gc_type_needs_the_plugin(&pclnrt_gc_probe<T>::value, #T)
+#else
 #define gc_type(T)                                                             \
   __extension__({                                                              \
-    static T pclnrt_gc_probe;                                                  \
+    static __typeof__(T) pclnrt_gc_probe;                                      \
     pclnrt_gc_type_needs_the_plugin(&pclnrt_gc_probe, #T);                     \
   })
+#endif
 const struct pclnrt_gc_type *pclnrt_gc_type_needs_the_plugin(const void *probe,
                                                              const char *name);
 

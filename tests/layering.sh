@@ -46,8 +46,8 @@ layer() {
     pclntab/annot*.[ch] | pclntab/safepoints.[ch] | pclntab/sources.h)
     echo sources ;;
   pclntab/funcdata.h) echo funcdata ;;
+  ld-plugin/*.cc | ld-plugin/gc_*.h) echo gc-plugin ;;
   ld-plugin/*.c | ld-plugin/*.h) echo ld-plugin ;;
-  ld-plugin/*.cc) echo gc-plugin ;;
   disasm/*) echo disasm ;;
   runtime/*) echo runtime ;;
   *) echo none ;;
@@ -112,8 +112,8 @@ for f in $(files 'pclntab/*' 'ld-plugin/*' 'runtime/*' 'disasm/*' |
       case $f in ld-plugin/linker_api.c) ;;
       *) fault "$f: <$name> is for ld-plugin/linker_api.c" ;; esac ;;
     llvm/* | clang/*)
-      case $f in ld-plugin/*.cc) ;;
-      *) fault "$f: <$name> is for ld-plugin/*.cc" ;; esac ;;
+      case $f in ld-plugin/*.cc | ld-plugin/gc_*.h) ;;
+      *) fault "$f: <$name> is for ld-plugin/gc_*" ;; esac ;;
     stdio.h | stdlib.h | malloc.h | pthread.h | threads.h | semaphore.h)
       case $from in base | lookup)
         fault "$f: <$name> in the lookup half, which runs in signal handlers" ;;

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The first stage, before the optimiser, while the unit is still as its author
+// wrote it: descriptors of types for gc_type(), the mark that this unit was
+// compiled with the plug-in, and which functions later stages have to do with.
+// All functions of a unit that includes gc.h are: any of them may be on the
+// stack during a collection.
+#include "gc_internal.h"
+
+#include "format.h"
+
+#include <llvm/IR/Constants.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/Instructions.h>
+
+namespace pclntab {
+
+using namespace llvm;
+
+namespace {
+
+// As gc.h writes it, and what becomes of it.
+constexpr char kSource[] = ".short 0x4350\n .byte 1, 5\n";
+constexpr char kSeen[] = ".short 0x4350\n .byte 1, 6\n";
+
+// Turns the unit's record into the one that says "seen". False: none there.
+bool mark_unit(Module &m) {
+  std::string text = m.getModuleInlineAsm();
+  size_t at = text.find(kSource);
+  if (at == std::string::npos)
+    return false;
+  for (; at != std::string::npos; at = text.find(kSource, at))
+    text.replace(at, sizeof kSource - 1, kSeen);
+  m.setModuleInlineAsm(text);
+  return true;
+}
+
+// --- Type descriptors ---
+
+Constant *bytes_global(Module &m, ArrayRef<uint8_t> bytes) {
+  Constant *data = ConstantDataArray::get(m.getContext(), bytes);
+  auto *g = new GlobalVariable(m, data->getType(), true,
+                               GlobalValue::PrivateLinkage, data, "gc.codes");
+  g->setUnnamedAddr(GlobalValue::UnnamedAddr::Global);
+  return g;
+}
+
+// struct pclnrt_gc_type of runtime/gc.h.
+GlobalVariable *make_descriptor(Module &m, Type *t, Constant *name) {
+  LLVMContext &c = m.getContext();
+  const DataLayout &dl = m.getDataLayout();
+  Layout l = layout_of(t, dl, false);
+  if (l.unaligned)
+    refuse(m, "a type of objects has a reference that is not aligned");
+  if (l.repeat > 1) { // spelled out: descriptors do not repeat
+    SmallVector<uint8_t, 16> once = l.words;
+    for (; l.repeat > 1; l.repeat--)
+      l.words.append(once.begin(), once.end());
+  }
+  uint64_t bits = 0;
+  bool codes_only = l.words.size() > 64;
+  for (size_t i = 0; i < l.words.size() && !codes_only; i++) {
+    codes_only = l.words[i] == PCLN_CODE_MULTIWORD;
+    if (l.words[i] == PCLN_CODE_POINTER)
+      bits |= uint64_t(1) << i;
+  }
+  Type *i64 = Type::getInt64Ty(c), *i32 = Type::getInt32Ty(c);
+  auto *ptr = PointerType::get(c, 0);
+  Constant *codes =
+      l.any() ? bytes_global(m, packed(l)) : ConstantPointerNull::get(ptr);
+  auto *layout = StructType::get(i64, i64, i32, i32, ptr, ptr);
+  Constant *init =
+      ConstantStruct::get(layout, ConstantInt::get(i64, dl.getTypeAllocSize(t)),
+                          ConstantInt::get(i64, codes_only ? 0 : bits),
+                          ConstantInt::get(i32, l.words.size()),
+                          ConstantInt::get(i32, codes_only), codes, name);
+  return new GlobalVariable(m, layout, true, GlobalValue::PrivateLinkage, init,
+                            "gc.type");
+}
+
+// gc_type(T) is a call with a variable of type T that nobody uses otherwise.
+void make_types(Module &m) {
+  Function *marker = m.getFunction("pclnrt_gc_type_needs_the_plugin");
+  if (marker == nullptr)
+    return;
+  DenseMap<std::pair<Type *, Value *>, GlobalVariable *> made;
+  SmallSetVector<GlobalVariable *, 8> probes;
+  for (User *u : make_early_inc_range(marker->users())) {
+    auto *call = dyn_cast<CallBase>(u);
+    auto *probe = call == nullptr || call->arg_size() != 2
+                      ? nullptr
+                      : dyn_cast<GlobalVariable>(
+                            call->getArgOperand(0)->stripPointerCasts());
+    auto *name = call == nullptr || call->arg_size() != 2
+                     ? nullptr
+                     : dyn_cast<Constant>(call->getArgOperand(1));
+    if (probe == nullptr || name == nullptr) {
+      if (auto *i = dyn_cast<Instruction>(u))
+        refuse(*i, "gc_type() is used otherwise than gc.h does");
+      continue;
+    }
+    GlobalVariable *&g = made[{probe->getValueType(), name}];
+    if (g == nullptr)
+      g = make_descriptor(m, probe->getValueType(), name);
+    call->replaceAllUsesWith(g);
+    if (auto *invoke = dyn_cast<InvokeInst>(call)) {
+      BranchInst::Create(invoke->getNormalDest(), invoke->getIterator());
+      invoke->getUnwindDest()->removePredecessor(invoke->getParent());
+    }
+    call->eraseFromParent();
+    probes.insert(probe);
+  }
+  for (GlobalVariable *p : probes)
+    if (p->use_empty())
+      p->eraseFromParent();
+  if (marker->use_empty())
+    marker->eraseFromParent();
+}
+
+// --- Functions ---
+
+// gc_leaf is an annotation, which is lost at link time; attributes are not.
+void keep_leaf_marks(Module &m) {
+  auto *list = m.getGlobalVariable("llvm.global.annotations");
+  if (list == nullptr || !list->hasInitializer())
+    return;
+  auto *entries = dyn_cast<ConstantArray>(list->getInitializer());
+  if (entries == nullptr)
+    return;
+  for (Value *e : entries->operands()) {
+    auto *entry = dyn_cast<ConstantStruct>(e);
+    if (entry == nullptr || entry->getNumOperands() < 2)
+      continue;
+    auto *f = dyn_cast<Function>(entry->getOperand(0)->stripPointerCasts());
+    auto *text =
+        dyn_cast<GlobalVariable>(entry->getOperand(1)->stripPointerCasts());
+    auto *data = text == nullptr || !text->hasInitializer()
+                     ? nullptr
+                     : dyn_cast<ConstantDataArray>(text->getInitializer());
+    if (f == nullptr || data == nullptr || !data->isCString() ||
+        data->getAsCString() != "pclntab.leaf")
+      continue;
+    f->addFnAttr(kLeaf);
+    for (User *u : f->users())
+      if (auto *call = dyn_cast<CallBase>(u))
+        if (call->getCalledFunction() == f)
+          call->addFnAttr(Attribute::get(m.getContext(), kLeaf));
+  }
+}
+
+void mark_functions(Module &m) {
+  for (Function &f : m)
+    if (!f.isDeclaration() && !f.hasGC()) {
+      f.setGC(kStrategy);
+      f.addFnAttr(kPending);
+    }
+}
+
+} // namespace
+
+PreservedAnalyses Prepare::run(Module &m, ModuleAnalysisManager &) {
+  if (!mark_unit(m))
+    return PreservedAnalyses::all();
+  m.getOrInsertNamedMetadata(kUnit);
+  if (pre_link)
+    m.getOrInsertNamedMetadata(kPreLink);
+  make_types(m);
+  keep_leaf_marks(m);
+  mark_functions(m);
+  hide_integers(m);
+  return PreservedAnalyses::none();
+}
+
+namespace {
+
+constexpr char kNonIntegral[] = "-ni:1";
+
+} // namespace
+
+void hide_integers(Module &m) {
+  std::string s = m.getDataLayoutStr();
+  if (m.getNamedMetadata(kUnit) != nullptr && !StringRef(s).contains("-ni:"))
+    m.setDataLayout(s + kNonIntegral);
+}
+
+void unhide_integers(Module &m) {
+  std::string s = m.getDataLayoutStr();
+  if (StringRef(s).ends_with(kNonIntegral))
+    m.setDataLayout(s.substr(0, s.size() - sizeof kNonIntegral + 1));
+}
+
+} // namespace pclntab
