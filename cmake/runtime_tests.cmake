@@ -9,6 +9,7 @@ function(pclntab_runtime_test module)
 endfunction()
 pclntab_runtime_test(ehframe)
 pclntab_runtime_test(roots)
+target_compile_definitions(test_roots PRIVATE _GNU_SOURCE)
 pclntab_runtime_test(traceback)
 pclntab_runtime_test(unwind)
 

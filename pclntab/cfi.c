@@ -414,7 +414,10 @@ enum pcln_status pcln_cfi_rows(const struct pcln_cfi_section *s,
                      "no unwind rules are known for this machine");
   else if (pcln_cfi_read_entry(s, fde->off, &e, &p) == PCLN_OK &&
            pcln_cfi_read_fde(s, &e, &in.f.cie, &again, &p) == PCLN_OK)
-    ok = run(&in, in.f.cie.insns);
+    ok = true;
+  if (ok && s->track)
+    in.f.arch.fp = s->track;
+  ok = ok && run(&in, in.f.cie.insns);
   if (ok) {
     in.initial = in.f.now;
     in.preparing = false;

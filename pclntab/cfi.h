@@ -20,9 +20,11 @@ struct pcln_cfi_section {
   uint16_t machine;          // ELF e_machine: see pcln_cfi_arch()
   uint8_t ptr_size;
   bool swap;
-  bool eh;   // .eh_frame, else .debug_frame
-  bool live; // in the running process, its length perhaps unknown: a zero
-             // length ends the walk (in a file it is skipped)
+  bool eh;       // .eh_frame, else .debug_frame
+  bool live;     // in the running process, its length perhaps unknown: a zero
+                 // length ends the walk (in a file it is skipped)
+  uint8_t track; // DWARF register whose saved place rules give in the place of
+                 // FP's (such rules are not for unwinding); 0: FP
 };
 
 // What CFI of a machine is about. The one place that knows DWARF register

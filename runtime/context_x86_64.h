@@ -32,17 +32,29 @@ static inline uint64_t pclnrt_uc_fp(const void *ucontext) {
   return pclnrt_uc_reg(ucontext, REG_RBP);
 }
 
-// The register with DWARF number `dwarf`; false: the context has none such.
-static inline bool pclnrt_uc_dwarf(const void *ucontext, unsigned dwarf,
-                                   uint64_t *value) {
+// Where the register with DWARF number `dwarf` is; null: the context has none
+// such.
+static inline const void *pclnrt_uc_place(const void *ucontext,
+                                          unsigned dwarf) {
   static const uint8_t gregs[16] = {
       REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP,
       REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
-  if (dwarf >= 16)
-    return false;
-  *value = pclnrt_uc_reg(ucontext, gregs[dwarf]);
-  return true;
+  return dwarf < 16
+             ? &((const ucontext_t *)ucontext)->uc_mcontext.gregs[gregs[dwarf]]
+             : 0;
 }
+static inline bool pclnrt_uc_dwarf(const void *ucontext, unsigned dwarf,
+                                   uint64_t *value) {
+  const void *place = pclnrt_uc_place(ucontext, dwarf);
+  if (place)
+    *value = *(const uint64_t *)place;
+  return place;
+}
+
+// DWARF numbers of the registers that a callee gives back as they were.
+#define PCLNRT_CALLEE_SAVED                                                    \
+  { 3, 6, 12, 13, 14, 15 }
+enum { PCLNRT_N_CALLEE_SAVED = 6 };
 
 // For the register dump of a crash, in Go's order.
 struct pclnrt_reg_name {

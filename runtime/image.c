@@ -106,15 +106,23 @@ static uint64_t read_encoded(struct pcln_cursor *c, uint8_t encoding,
 
 static void read_eh_hdr(const struct pclnrt_object *o, uint64_t addr,
                         struct pclnrt_image *out) {
+  enum { USUAL_COUNT = 0x03, USUAL_TABLE = 0x3b }; // udata4; datarel sdata4
   struct pcln_span s = bytes_at(o, addr);
   struct pcln_cursor c = pcln_cursor_at(s.ptr, s.len, false);
   uint8_t version = pcln_u8(&c);
   uint8_t encoding = pcln_u8(&c);
-  pcln_skip(&c, 2); // encodings of the search table, which is not used
+  const uint8_t count = pcln_u8(&c), table = pcln_u8(&c);
   uint64_t eh_frame = read_encoded(&c, encoding, addr);
   if (c.failed || version != 1 || !eh_frame)
     return;
   out->eh_frame = bytes_at(o, eh_frame);
+  if (count != USUAL_COUNT || table != USUAL_TABLE)
+    return;
+  const uint64_t len = (uint64_t)pcln_u32(&c) * 8;
+  const uint8_t *entries = pcln_take(&c, len);
+  out->eh_hdr = addr;
+  if (entries)
+    out->eh_table = (struct pcln_span){entries, (size_t)len};
 }
 
 // --- Dynamic symbols ---------------------------------------------------------

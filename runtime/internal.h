@@ -109,6 +109,10 @@ struct pclnrt_image {
   uint64_t bias;
   struct pcln_span blob;     // bytes of our segment, or absent
   struct pcln_span eh_frame; // to the end of its segment, or absent
+  // The search table of .eh_frame_hdr, in its usual form: sorted pairs of i32,
+  // code and FDE, in bytes from eh_hdr. Absent: there is no such table.
+  uint64_t eh_hdr;
+  struct pcln_span eh_table;
   struct pcln_span build_id;
   // .dynsym, or absent
   const uint8_t *symtab;

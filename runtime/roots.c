@@ -24,8 +24,6 @@
 // below all that the caller's map tells of.
 #include "roots_internal.h"
 
-#include "context_x86_64.h"
-
 struct walk {
   const struct pclnrt_root_visitor *v;
   struct pclnrt_root_stats *stats;
@@ -37,6 +35,10 @@ struct walk {
   // arguments reach: `callee` is that frame.
   bool outgoing;
   struct pclnrt_scan callee;
+  // Where the walk began, and what foreign frames need of the frames since.
+  struct pclnrt_cursor start;
+  bool has_saved;
+  struct pclnrt_saved saved;
 };
 
 // --- Errors ------------------------------------------------------------------
@@ -184,6 +186,10 @@ static enum pcln_status visit_unmapped(struct walk *w,
   if (!f->cfa && !outermost_cfa(c, f->pc - !f->exact, &w->callee.frame.cfa))
     return fail_frame(w, f, PCLN_NOT_FOUND, "roots-walk",
                       "the outermost frame has no known size");
+  if (!w->has_saved)
+    pclnrt_saved_begin(&w->saved, &w->start);
+  w->has_saved = true;
+  pclnrt_saved_visit(&w->saved, &w->callee);
   if (ucontext)
     visit_registers(&w->callee, ucontext);
   // A handler may run on another stack than what it interrupted, and keeps
@@ -264,8 +270,14 @@ enum pcln_status pclnrt_roots_stack(struct pclnrt_cursor *c,
                                     const struct pclnrt_root_visitor *v,
                                     struct pclnrt_root_stats *stats,
                                     const struct pcln_sink *sink) {
-  struct walk w = {.v = v, .stats = stats, .sink = sink};
+  struct walk w; // not initialised as a whole: most walks need little of it
   struct pclnrt_frame f;
+  w.v = v;
+  w.stats = stats;
+  w.sink = sink;
+  w.n_foreign = w.n_skip = 0;
+  w.outgoing = w.has_saved = false;
+  w.start = *c;
   for (;;) {
     const void *ucontext = c->ucontext;
     if (!pclnrt_step(c, &f))

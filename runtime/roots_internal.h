@@ -7,6 +7,7 @@
 
 #include "internal.h"
 
+#include "context_x86_64.h"
 #include "roots.h"
 #include "stackmap_pairs.h"
 
@@ -96,6 +97,22 @@ void pclnrt_frame_words(struct pclnrt_scan *s, uint64_t lo, uint64_t hi);
 PCLN_MUST_CHECK enum pcln_status
 pclnrt_frame_variable(struct pclnrt_scan *s, const struct pcln_map_row *row,
                       uint64_t addr, uint32_t repeat);
+
+// --- roots_saved.c: registers of foreign frames
+// -------------------------------
+
+struct pclnrt_saved {
+  struct pclnrt_cursor c;
+  struct pclnrt_frame f; // the frame reached
+  bool inside;           // there is one
+  uint64_t at[PCLNRT_N_CALLEE_SAVED], visited[PCLNRT_N_CALLEE_SAVED];
+};
+// From where the walk starts.
+void pclnrt_saved_begin(struct pclnrt_saved *r,
+                        const struct pclnrt_cursor *start);
+// Goes on to the frame of `s`, a foreign one further out, and visits what its
+// callees have saved for it. What is found for one is not found again.
+void pclnrt_saved_visit(struct pclnrt_saved *r, struct pclnrt_scan *s);
 
 #pragma GCC visibility pop
 #endif

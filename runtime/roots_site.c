@@ -5,12 +5,7 @@
 //
 // A lookup decodes a func record, a stream and two map headers, some 200 ns.
 // But a program has few return addresses at which collections meet it, so the
-// result is kept in a table of fixed size, one entry for each hash of a pc. An
-// entry is several words and is read while others may write it, so it has a
-// sequence number: odd while a writer is inside, and different afterwards. The
-// words are stored with release and loaded with acquire order: a reader that
-// saw a word of a writer also sees that the number changed. A writer that finds
-// another one inside goes without.
+// result is kept (roots_cache.h).
 //
 // Entries point into tables of modules that may be unloaded. They name the
 // module by its number, which is never given again, and registry.c is asked
@@ -18,45 +13,27 @@
 #include "roots_internal.h"
 
 #include "bytes.h"
+#include "roots_cache.h"
 
 #include <string.h>
 
 // --- The cache ---------------------------------------------------------------
 
-enum {
-  CACHE_BITS = 13,
-  PLAIN = 1,
-  PAIRS = 2,
-  AT_SP = 4,
-};
+enum { PLAIN = 1, PAIRS = 2, AT_SP = 4 };
 
 // Words: key; the two rows; both sizes; both places; the row's number; the
 // rest: func_idx in the low half, then 16 bits module, 8 bits kind and 8 bits
 // flags.
-enum { KEY, LOCALS, ARGS, SIZES, PLACES, ROW, IDENTITY, N_CACHED };
-struct entry {
-  _Alignas(64) _Atomic uint64_t sequence;
-  _Atomic uint64_t words[N_CACHED];
-};
-static struct entry cache[1 << CACHE_BITS];
-
-static struct entry *entry_of(uint64_t key) {
-  return &cache[(key ^ key >> CACHE_BITS) & ((1 << CACHE_BITS) - 1)];
-}
+enum { KEY, LOCALS, ARGS, SIZES, PLACES, ROW, IDENTITY };
+static pclnrt_kept_table sites;
 
 static uint64_t join(uint32_t lo, uint32_t hi) {
   return (uint64_t)hi << 32 | lo;
 }
 
 static bool cached(uint64_t key, struct pclnrt_site *out) {
-  struct entry *e = entry_of(key);
-  uint64_t w[N_CACHED];
-  const uint64_t before =
-      atomic_load_explicit(&e->sequence, memory_order_acquire);
-  for (int i = 0; i < N_CACHED; i++)
-    w[i] = atomic_load_explicit(&e->words[i], memory_order_acquire);
-  if (w[KEY] != key || before & 1 ||
-      atomic_load_explicit(&e->sequence, memory_order_relaxed) != before)
+  uint64_t w[PCLNRT_KEPT_WORDS];
+  if (!pclnrt_kept_get(sites, key, w))
     return false;
   const struct pclnrt_module *m =
       pclnrt_module_get((uint32_t)(w[IDENTITY] >> 32 & 0xffff));
@@ -82,10 +59,9 @@ static bool cached(uint64_t key, struct pclnrt_site *out) {
 
 static void remember(uint64_t key, uint32_t module,
                      const struct pclnrt_site *s) {
-  struct entry *e = entry_of(key);
   const uint64_t flags = (s->plain ? PLAIN : 0u) | (s->pairs ? PAIRS : 0u) |
                          (s->at_sp ? AT_SP : 0u);
-  const uint64_t w[N_CACHED] = {
+  const uint64_t w[PCLNRT_KEPT_WORDS] = {
       [KEY] = key,
       [LOCALS] = (uint64_t)s->locals,
       [ARGS] = (uint64_t)s->args,
@@ -94,14 +70,7 @@ static void remember(uint64_t key, uint32_t module,
       [IDENTITY] =
           join(s->func_idx, module) | (uint64_t)s->kind << 48 | flags << 56,
   };
-  uint64_t sequence = atomic_load_explicit(&e->sequence, memory_order_relaxed);
-  if (sequence & 1 || !atomic_compare_exchange_strong_explicit(
-                          &e->sequence, &sequence, sequence + 1,
-                          memory_order_acquire, memory_order_relaxed))
-    return;
-  for (int i = 0; i < N_CACHED; i++)
-    atomic_store_explicit(&e->words[i], w[i], memory_order_release);
-  atomic_store_explicit(&e->sequence, sequence + 2, memory_order_release);
+  pclnrt_kept_put(sites, w);
 }
 
 // --- Functions without maps --------------------------------------------------
