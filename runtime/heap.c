@@ -77,6 +77,7 @@ static uint32_t cell_next(const struct pclnrt_bits *bits, uint32_t lo,
   return n;
 }
 
+// How many cells a slot may take before the collector is asked again.
 static uint32_t run_cells(uint32_t cell_size) {
   if (pclnrt_heap_options.stress || pclnrt_poison_on() ||
       cell_size > PCLNRT_RUN_BYTES)
@@ -84,27 +85,42 @@ static uint32_t run_cells(uint32_t cell_size) {
   return PCLNRT_RUN_BYTES / cell_size;
 }
 
-// The next free cells of the slot's block; false: there are none.
-static bool next_run(struct pclnrt_slot *s) {
+// Memory of cells, so a multiple of 8 bytes; mostly a few, where free cells are
+// few and apart.
+static inline void zero(uintptr_t start, size_t len) {
+  enum { FEW = 128 };
+  if (len > FEW)
+    memset((void *)start, 0, len);
+  else
+    for (uint64_t *p = (uint64_t *)start; (uintptr_t)p < start + len; p++)
+      *(volatile uint64_t *)p = 0; // not to become a call again
+}
+
+// The next free cells of the slot's block, as many as it may take; false: there
+// are none.
+static inline bool next_run(struct pclnrt_slot *s) {
   struct pclnrt_block *b = s->block;
   const struct pclnrt_bits *bits = pclnrt_heap.bits[b - pclnrt_heap.blocks];
   const uint32_t lo = cell_next(bits, b->n_used, b->n_cells, false);
   if (lo == b->n_cells)
     return false;
-  const uint32_t n = run_cells(b->cell_size);
-  const uint32_t most = b->n_cells - lo < n ? b->n_cells : lo + n;
+  const uint32_t most = b->n_cells - lo < s->left ? b->n_cells : lo + s->left;
   const uint32_t hi = cell_next(bits, lo, most, true);
   const uintptr_t start = pclnrt_block_start(b) + (uintptr_t)lo * b->cell_size;
   const size_t len = (size_t)(hi - lo) * b->cell_size;
-  if (pclnrt_poison_on())
+  if (__builtin_expect(pclnrt_poison_on(), 0))
     pclnrt_poison_reuse(start, len, b->fresh);
   if (!b->fresh)
-    memset((void *)start, 0, len);
+    zero(start, len);
   b->n_used = hi;
+  s->left -= hi - lo;
   s->end = start + len;
   atomic_store_explicit(&s->next, start, memory_order_relaxed);
-  pclnrt_cache_count(pclnrt_my_cache, len, hi - lo);
   return true;
+}
+
+uintptr_t pclnrt_slot_more(struct pclnrt_slot *s) {
+  return s->left && next_run(s) ? pclnrt_slot_take(s) : 0;
 }
 
 // Gives the slot another block; false: no memory.
@@ -135,9 +151,17 @@ static bool next_block(struct pclnrt_slot *s, struct pclnrt_bin *bin) {
 }
 
 bool pclnrt_slot_refill(struct pclnrt_slot *s, struct pclnrt_bin *bin) {
+  const uint32_t n = run_cells(bin->cell_size);
+  const uint64_t more = n - (uint64_t)s->left;
+  pclnrt_cache_count(pclnrt_my_cache, more * bin->cell_size, more);
+  s->left = n;
   while (!s->block || !next_run(s))
-    if (!next_block(s, bin))
+    if (!next_block(s, bin)) {
+      pclnrt_cache_count(pclnrt_my_cache, -(uint64_t)n * bin->cell_size,
+                         -(uint64_t)n);
+      s->left = 0;
       return false;
+    }
   return true;
 }
 
@@ -146,11 +170,12 @@ void pclnrt_slot_flush(struct pclnrt_slot *s, struct pclnrt_cache *c) {
   if (!b)
     return;
   const uintptr_t next = atomic_load_explicit(&s->next, memory_order_relaxed);
-  const uint64_t unused = s->end - next;
-  pclnrt_cache_count(c, -unused, -(unused / b->cell_size));
+  const uint64_t unused = (s->end - next) / b->cell_size + s->left;
+  pclnrt_cache_count(c, -unused * b->cell_size, -unused);
   b->n_used = (uint32_t)((next - pclnrt_block_start(b)) / b->cell_size);
   pclnrt_bin_give(b);
   s->block = NULL;
+  s->left = 0;
   s->end = 0;
   atomic_store_explicit(&s->next, 0, memory_order_relaxed);
 }

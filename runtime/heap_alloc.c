@@ -130,8 +130,9 @@ static uintptr_t cell_slowly(const struct want *w) {
 static inline uintptr_t cell_of(struct pclnrt_slot *slots,
                                 const struct want *w) {
   if (__builtin_expect(w->size <= PCLNRT_SMALL_MAX, 1)) {
-    const uintptr_t cell = pclnrt_slot_take(&slots[pclnrt_class_of(w->size)]);
-    if (__builtin_expect(cell != 0, 1))
+    struct pclnrt_slot *s = &slots[pclnrt_class_of(w->size)];
+    uintptr_t cell = pclnrt_slot_take(s);
+    if (__builtin_expect(cell != 0, 1) || (cell = pclnrt_slot_more(s)))
       return cell;
   }
   return cell_slowly(w);
@@ -181,8 +182,8 @@ new_slowly(const struct pclnrt_gc_type *type) {
 void *pclnrt_gc_new(const struct pclnrt_gc_type *type) {
   struct pclnrt_slot *s = pclnrt_slot_of(pclnrt_my_cache, type);
   if (__builtin_expect(s->type == type, 1)) {
-    const uintptr_t cell = pclnrt_slot_take(s);
-    if (__builtin_expect(cell != 0, 1))
+    uintptr_t cell = pclnrt_slot_take(s);
+    if (__builtin_expect(cell != 0, 1) || (cell = pclnrt_slot_more(s)))
       return (void *)cell;
   }
   return new_slowly(type);

@@ -20,6 +20,13 @@
 #include "heap.h"
 #include "lock.h"
 
+// AddressSanitizer's, if the program is built with it, whatever the runtime was
+// built with.
+void __asan_poison_memory_region(void const volatile *mem, size_t len)
+    __attribute__((weak));
+void __asan_unpoison_memory_region(void const volatile *mem, size_t len)
+    __attribute__((weak));
+
 #pragma GCC visibility push(hidden)
 
 extern struct pclnrt_lock pclnrt_heap_lock;
@@ -103,8 +110,9 @@ struct pclnrt_slot {
   _Atomic uintptr_t next;
   uintptr_t end;
   uint32_t cell_size;
+  uint32_t left; // cells it may take before the collector is asked again
   struct pclnrt_bin *bin;
-  struct pclnrt_block *block; // null: none
+  struct pclnrt_block *block; // null: none; then `left` is 0
 };
 
 // What an object with a flexible array is; its header leads here.
@@ -148,6 +156,9 @@ static inline uintptr_t pclnrt_slot_take(struct pclnrt_slot *s) {
   return p;
 }
 
+// The same of an empty slot, from the next free cells of its block; 0: there
+// are none, or the collector is to be asked.
+uintptr_t pclnrt_slot_more(struct pclnrt_slot *s);
 // Fills an empty slot with cells of `bin`. False: no memory.
 bool pclnrt_slot_refill(struct pclnrt_slot *s, struct pclnrt_bin *bin);
 // Takes the slot's block away. Holds the lock.
@@ -182,10 +193,14 @@ const struct pclnrt_shape *pclnrt_shape_of(const struct pclnrt_gc_type *type,
 
 // Whether free cells are guarded, by the option or for AddressSanitizer. If so,
 // a slot gets one cell at a time.
-bool pclnrt_poison_on(void);
+static inline bool pclnrt_poison_on(void) {
+  return pclnrt_heap_options.poison || __asan_poison_memory_region;
+}
 // Whether even we may not look at free cells: under AddressSanitizer, where the
 // write itself is the fault.
-bool pclnrt_poison_hidden(void);
+static inline bool pclnrt_poison_hidden(void) {
+  return __asan_poison_memory_region;
+}
 // Of a block whose bits are about to be swept: cells that become free.
 void pclnrt_poison_freed(struct pclnrt_block *b);
 // A whole run of blocks is free.

@@ -3,8 +3,7 @@
 // Guards of free memory: gcpoison=1 fills it with 0x6b, and a cell in which
 // somebody wrote meanwhile is found when it is reused; under AddressSanitizer
 // free cells are unaddressable, so that the write itself, or a read, is found
-// where it happens. Its functions are there only if the program is built with
-// it, whatever the runtime was built with.
+// where it happens.
 //
 // With guards every free cell of a block that is not `fresh` is filled, all of
 // it; of a fresh block only those that the first sweep sees. Tails of blocks
@@ -15,17 +14,6 @@
 
 enum { FILL = 0x6b };
 #define FILL_WORD UINT64_C(0x6b6b6b6b6b6b6b6b)
-
-void __asan_poison_memory_region(void const volatile *mem, size_t len)
-    __attribute__((weak));
-void __asan_unpoison_memory_region(void const volatile *mem, size_t len)
-    __attribute__((weak));
-
-bool pclnrt_poison_on(void) {
-  return pclnrt_heap_options.poison || __asan_poison_memory_region;
-}
-
-bool pclnrt_poison_hidden(void) { return __asan_poison_memory_region; }
 
 static void guard(uintptr_t start, size_t len, bool filled) {
   if (pclnrt_heap_options.poison && !filled) {
