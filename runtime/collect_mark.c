@@ -24,11 +24,11 @@
 // it now would let that reference stop at a marked object that nobody scans. So
 // such objects wait, and are marked when everything else is.
 //
-// A reference that leads to a free cell is the proof that a root was missed
-// before, or that the program went on using what it let go. That ends the
-// process. The exception: the first byte of a cell behind one in use may be the
-// end of that one, as C's pointers go; it is let pass, unless stress or poison
-// looks for faults.
+// A reference that leads to a free cell or block is the proof that a root was
+// missed before, or that the program went on using what it let go. That ends
+// the process. The exception: the first byte behind a cell in use may be the
+// end of what is in it, as C's pointers go; it is let pass, unless stress or
+// poison looks for faults.
 //
 // No memory for the list: the object stays marked, the list forgets it, and at
 // the end the heap is walked and all that is marked scanned again, until none
@@ -67,6 +67,7 @@ const struct pcln_sink *pclnrt_mark_sink;
 
 // --- References that lead to no object ---------------------------------------
 
+// Whether the first byte of a free cell is the end of one in use.
 static bool may_be_an_end(struct pclnrt_cell c, uintptr_t word) {
   if (pclnrt_gc_options.stress || pclnrt_gc_options.poison ||
       c.block->state != PCLNRT_BLOCK_SMALL || word != pclnrt_cell_start(c))
@@ -92,24 +93,22 @@ static void out_place(struct pclnrt_out *o, const struct marker *m) {
   }
 }
 
-__attribute__((noinline, cold)) static void
-dangling(struct marker *m, struct pclnrt_cell c, uintptr_t word) {
-  if (may_be_an_end(c, word))
-    return;
+__attribute__((noinline, cold)) static void dangling(struct marker *m,
+                                                     uintptr_t word) {
   m->faults++;
-  struct pclnrt_report r;
-  pclnrt_report_begin(&r, NULL);
   if (pclnrt_mark_sink) {
     const struct pcln_report report = {.severity = PCLN_ERROR,
                                        .fault = "gc-dangling",
                                        .pc = word,
                                        .region = "heap",
                                        .region_off = word - pclnrt_heap.base,
-                                       .text = "a reference leads to a free "
-                                               "cell of the heap"};
+                                       .text = "a reference leads to no object "
+                                               "of the heap"};
     pcln_say(pclnrt_mark_sink, &report);
     return;
   }
+  struct pclnrt_report r;
+  pclnrt_report_begin(&r, NULL);
   pclnrt_out_str(&r.out, "a reference ");
   out_place(&r.out, m);
   pclnrt_out_str(&r.out, " leads to ");
@@ -118,6 +117,20 @@ dangling(struct marker *m, struct pclnrt_cell c, uintptr_t word) {
                          "never was one");
   pclnrt_report_end(&r, "gc-dangling");
   pclnrt_gc_die(NULL);
+}
+
+// `word` is in the heap's range, but in no cell.
+__attribute__((noinline, cold)) static void between(struct marker *m,
+                                                    uintptr_t word) {
+  const uintptr_t off = word - pclnrt_heap.base;
+  const struct pclnrt_block *b = &pclnrt_heap.blocks[off >> PCLNRT_BLOCK_SHIFT];
+  uintptr_t end = pclnrt_block_start(b); // of what is before it
+  if (b->state == PCLNRT_BLOCK_LARGE_MORE)
+    b -= b->n_blocks;
+  if (b->state != PCLNRT_BLOCK_FREE)
+    end = pclnrt_block_start(b) + b->n_cells * pclnrt_cell_size(b);
+  if (word != end)
+    dangling(m, word);
 }
 
 __attribute__((noinline, cold)) _Noreturn static void
@@ -176,8 +189,8 @@ static inline void mark_cell(struct marker *m, struct pclnrt_cell c,
   if (pclnrt_cell_marked(c))
     return;
   if (__builtin_expect(!pclnrt_cell_allocated(c), 0)) {
-    if (sure)
-      dangling(m, c, word);
+    if (sure && !may_be_an_end(c, word))
+      dangling(m, word);
     return;
   }
   if (!pclnrt_cell_mark(c, alone))
@@ -189,8 +202,10 @@ static inline void mark_cell(struct marker *m, struct pclnrt_cell c,
 
 static inline void mark_word(struct marker *m, uintptr_t word, bool alone) {
   struct pclnrt_cell c;
-  if (pclnrt_heap_find(word, &c))
+  if (__builtin_expect(pclnrt_heap_find(word, &c), 1))
     mark_cell(m, c, word, alone, true);
+  else if (pclnrt_heap_has(word))
+    between(m, word);
 }
 
 static void mark_string(struct marker *m, uintptr_t word, bool alone) {
@@ -462,7 +477,7 @@ static void mark_strings(struct marker *m) {
       if (!pclnrt_heap_find(chunk->entries[i], &c))
         continue;
       if (!pclnrt_cell_allocated(c))
-        dangling(m, c, chunk->entries[i]);
+        dangling(m, chunk->entries[i]);
       else if (pclnrt_cell_mark(c, true))
         count(m, c.block);
     }

@@ -13,7 +13,10 @@
 // after one is refused.
 #include "collect.h"
 
-enum { FLOOR = 4 << 20 }; // bytes
+enum {
+  FLOOR = 4 << 20, // bytes
+  RUN = 8 << 10,   // that a thread's cache may take at a time
+};
 static const uint64_t mega = 1 << 20;
 
 static struct {
@@ -55,7 +58,8 @@ uint64_t pclnrt_pace_used(void) {
 bool pclnrt_pace_fits(size_t size) {
   const size_t limit = atomic_load_explicit(&pace.limit, memory_order_relaxed);
   const uint64_t used = pclnrt_pace_used();
-  return !limit || (used <= limit && size <= limit - used);
+  const uint64_t taken = size < RUN ? RUN : size;
+  return !limit || (used <= limit && taken <= limit - used);
 }
 
 bool pclnrt_pace_due(size_t size) {

@@ -186,9 +186,8 @@ static void shuffle(size_t from) {
 size_t pclnrt_finalize_queue(void) {
   size_t n = 0;
   struct pclnrt_cell c;
-  // Taking one out may move another, already looked at, over the table's end to
-  // its start: it is marked, else it would have gone too. And one into its
-  // place: look there again.
+  // Taking one out moves others, not yet looked at, into its place, and some
+  // from the table's start to its end: never one to where this has been.
   for (size_t i = 0; i < fin.cap;) {
     const struct entry e = fin.table[i];
     if (!e.obj || !pclnrt_mark_misses(e.obj, &c)) {
