@@ -15,7 +15,7 @@
 
 enum {
   FLOOR = 4 << 20, // bytes
-  RUN = 8 << 10,   // that a thread's cache may take at a time
+  RUN = 40 << 10,  // that a thread may take before it is counted
 };
 static const uint64_t mega = 1 << 20;
 
