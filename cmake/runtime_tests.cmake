@@ -124,6 +124,11 @@ foreach(plugin stress_plugin stress_plugin_table)
     COMMAND stress_tsan threads 2000 $<TARGET_FILE:${plugin}>)
 endforeach()
 
+# Roots of frames and variables described by hand, with each linker.
+add_test(NAME gc/roots
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/roots.sh ${PROJECT_BINARY_DIR})
+set_tests_properties(gc/roots PROPERTIES LABELS gc TIMEOUT 120)
+
 # --- Walks against libunwind's -------------------------------------------------
 
 # pclntab_unwind_test(<kind> <stops> [TABLE] [OPTIONS <of compiler and linker>])
