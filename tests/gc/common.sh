@@ -47,7 +47,7 @@ variant() {
   esac
   for source in $(sources "$program"); do
     objects+=("$name-$(basename "${source%.c*}").o")
-    compile -Iinclude -fpass-plugin="$build/pclntab-gc.so" "$@" \
+    compile -Iinclude -fpass-plugin="$build/llvm-19/pclntab-gc.so" "$@" \
       -c "$source" -o "${objects[-1]}"
   done
   local use=(-fuse-ld="$linker" -Wl,-plugin,"$build/pclntab-ld.so")

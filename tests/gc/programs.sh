@@ -28,6 +28,10 @@ if [ "$program" = lisp ]; then
   large="$lisp/mandelbrot.lisp $lisp/primes.lisp $lisp/queens.lisp $large"
 fi
 
+# The frame of the C library's qsort, from which the interpreter is called back.
+debug=gcforeign=fatal
+[ "$program" != lisp ] || debug=gcforeign=scan
+
 compile -O1 -DUSE_MALLOC $(sources "$program") -o oracle -lm -pthread
 ./oracle $small >small.expected
 ./oracle $large >large.expected
@@ -41,13 +45,15 @@ same() {
   [ $status = 0 ] || { cat out err; fail "$name: status $status"; }
   cmp out "$expected" || fail "$name: another result than with malloc"
   if grep -v '^report ' err; then fail "$name: unexpected output"; fi
-  [ "$(value collections)" -gt 0 ] || fail "$name: nothing was collected"
+  [ "$(value collections)" -gt 0 ] || [ "${document-}" ] || fail "$name: nothing was collected"
 }
 
 # both NAME EXECUTABLE: small under stress with every check, and large.
 both() {
-  PCLNTAB_DEBUG=$stress same "$1 under stress" small.expected "$2" $small
-  same "$1" large.expected "$2" $large
+  PCLNTAB_DEBUG=$debug,$stress same "$1 under stress" small.expected "$2" $small
+  PCLNTAB_DEBUG=$debug same "$1" large.expected "$2" $large
+  [ $program != lisp ] || [ "$(value foreign)" -gt 0 ] ||
+    fail "$1: no frame without a map was met"
 }
 
 variant O2 gold -O2
@@ -57,11 +63,20 @@ both "-O0, GNU ld" ./program-O0
 variant Os lld -Os
 both "-Os, lld" ./program-Os
 
+# Documents as others wrote them, one of them of some size.
+if [ "$program" = json ]; then
+  "$build/pclntab-dump" --json --lines program-O2 >dump.json
+  for document in dump.json "$root"/docs/*.json; do
+    ./oracle "$document" >document.expected
+    same "$document" document.expected ./program-O2 "$document"
+  done
+fi
+
 # With sanitizers everything is slower: the small input alone.
 for sanitizer in address thread; do
   [ -f "$build/libpclnrt_$sanitizer.a" ] || fail "no runtime with $sanitizer"
   variant $sanitizer lld -O1 -g -fsanitize=$sanitizer
-  PCLNTAB_DEBUG=gcstress=1,gcstress_every=3 same "$sanitizer" small.expected \
+  PCLNTAB_DEBUG=$debug,gcstress=1,gcstress_every=3 same "$sanitizer" small.expected \
     ./program-$sanitizer $small
 done
 echo "programs: $program: all the same"

@@ -2,9 +2,8 @@
 //
 // Graphs full of cycles that change all the time: random edges come and go,
 // whole regions are dropped, strongly connected components are found by
-// recursion (Tarjan), edges sorted by the C library's qsort with a comparison
-// that allocates, and a contracted graph of the components is made, whose
-// components are single nodes. Arguments: nodes, rounds.
+// recursion (Tarjan), nodes are sorted by the C library, and a graph of the
+// components is made, each of whose nodes must be a component of its own. Arguments: nodes, rounds.
 #include "alloc.h"
 
 struct edges; // a growing array
@@ -129,22 +128,13 @@ static struct graph gcref *contract(struct graph gcref *g, int n) {
 
 // --- Order -------------------------------------------------------------------
 
-struct pair {
-  int a, b;
-};
-
-// Called back by the C library. Allocates, so that a collection may happen with
-// qsort's own frame, which has no map, in the middle of the stack.
+// Called back by the C library, whose frame has no map, so it does not
+// allocate.
 static int by_degree(const void *a, const void *b) {
   const struct node gcref *x = *(struct node gcref *const *)a;
   const struct node gcref *y = *(struct node gcref *const *)b;
-  struct pair gcref *p = have(gc_new(struct pair));
-  p->a = x->degree;
-  p->b = y->degree;
-  int order = p->a != p->b ? (p->a > p->b) - (p->a < p->b)
-                           : (x->id > y->id) - (x->id < y->id);
-  gc_free(p);
-  return order;
+  int less = x->degree != y->degree ? x->degree < y->degree : x->id < y->id;
+  return x == y ? 0 : less ? -1 : 1;
 }
 
 static uint64_t order_check(struct graph gcref *g) {

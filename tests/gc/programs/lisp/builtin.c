@@ -107,7 +107,9 @@ static ref map(ref args) {
 
 static ref apply_to(ref args) { return apply(car(args), second(args)); }
 
-// Sorted by the C library, which calls back into the interpreter.
+// Sorted by the C library, which calls back into the interpreter: a collection
+// meets its frame, which has no map and room for words that were never written.
+// So the interpreter needs PCLNTAB_DEBUG=gcforeign=scan.
 static ref comparison;
 
 static int compare(const void *a, const void *b) {
