@@ -228,7 +228,7 @@ public:
       std::vector<Point> points;
       for (uint64_t i = 0; i < info.RecordCount; i++, ++site)
         points.push_back(read(*site, *symbol, ap));
-      emit_function(*symbol, points, ap);
+      emit_function(*symbol, frame_size(info.StackSize), points, ap);
     }
     sm.reset();
     extents.clear();
@@ -248,8 +248,12 @@ private:
     return p;
   }
 
-  void emit_function(const MCSymbol &symbol, const std::vector<Point> &points,
-                     AsmPrinter &ap) {
+  // LLVM has no number for a frame of varying size.
+  static uint32_t frame_size(uint64_t bytes) {
+    return bytes < PCLN_FRAME_VARIES ? uint32_t(bytes) : PCLN_FRAME_VARIES;
+  }
+  void emit_function(const MCSymbol &symbol, uint32_t frame,
+                     const std::vector<Point> &points, AsmPrinter &ap) {
     MCStreamer &os = *ap.OutStreamer;
     auto it = extents.find(&symbol);
     if (it == extents.end()) {
@@ -269,7 +273,7 @@ private:
     os.emitAbsoluteSymbolDiff(it->second.end, it->second.begin, 4);
     os.emitInt32(uint32_t(points.size()));
     os.emitInt32(uint32_t(symbol.getName().size() + 1));
-    os.emitInt32(0);
+    os.emitInt32(frame);
     os.emitBytes(symbol.getName());
     os.emitZeros(4 - symbol.getName().size() % 4);
     for (const Point &p : points)
