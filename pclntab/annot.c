@@ -183,6 +183,37 @@ bool pcln_annot_unit(const struct pcln_annot *a, const char **name,
                      "annotation");
 }
 
+// --- Users' data ------------------------------------------------------------
+
+bool pcln_annot_funcdata(const struct pcln_annot *a,
+                         struct pcln_annot_funcdata *out,
+                         struct pcln_annot_fault *fault) {
+  struct pcln_cursor c = body_of(a);
+  out->index = pcln_u32(&c);
+  out->payload.len = pcln_u32(&c);
+  const size_t at = a->off + PCLN_ANNOT_HEADER + pcln_tell(&c);
+  out->payload.ptr = take_padded(&c, out->payload.len);
+  if (!out->payload.ptr || pcln_left(&c))
+    return bad_content(a, &c, fault,
+                       "the length of a FUNCDATA is not that of its payload");
+  const char *name, *text;
+  text = pcln_annot_bad_funcdata(out->index, out->payload, a->swap, &name);
+  return text ? bad(fault, name, text, at) : true;
+}
+
+bool pcln_annot_pcdata(const struct pcln_annot *a,
+                       struct pcln_annot_pcdata *out,
+                       struct pcln_annot_fault *fault) {
+  struct pcln_cursor c = body_of(a);
+  out->index = pcln_u32(&c);
+  out->value = (int32_t)pcln_u32(&c);
+  if (c.failed || pcln_left(&c))
+    return bad_content(a, &c, fault, "a PCDATA is not an index and a value");
+  const char *name, *text;
+  text = pcln_annot_bad_pcdata(out->index, out->value, &name);
+  return text ? bad(fault, name, text, a->off + PCLN_ANNOT_HEADER) : true;
+}
+
 // --- Safepoints -------------------------------------------------------------
 
 // What a walk over the points has room for; null: it only counts.

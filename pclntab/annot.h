@@ -66,8 +66,36 @@ bool pcln_annot_safepoints(const struct pcln_annot *a, struct pcln_arena *arena,
                            struct pcln_annot_safepoints *out,
                            struct pcln_annot_fault *fault, bool *no_memory);
 
+// FUNCDATA. The payload is checked as far as its number gives it a form; one
+// without a meaning for users is a fault.
+struct pcln_annot_funcdata {
+  uint32_t index;
+  struct pcln_span payload; // not empty
+};
+bool pcln_annot_funcdata(const struct pcln_annot *a,
+                         struct pcln_annot_funcdata *out,
+                         struct pcln_annot_fault *fault);
+
+// PCDATA, likewise.
+struct pcln_annot_pcdata {
+  uint32_t index;
+  int32_t value;
+};
+bool pcln_annot_pcdata(const struct pcln_annot *a,
+                       struct pcln_annot_pcdata *out,
+                       struct pcln_annot_fault *fault);
+
 // The file name of a GC_SOURCE or GC_UNIT.
 bool pcln_annot_unit(const struct pcln_annot *a, const char **name,
                      struct pcln_annot_fault *fault);
+
+// --- annot_forms.c ----------------------------------------------------------
+
+// What is wrong with a payload or value that a user gives to this number; null:
+// nothing. *fault is the fault's name.
+const char *pcln_annot_bad_funcdata(uint32_t index, struct pcln_span payload,
+                                    bool swap, const char **fault);
+const char *pcln_annot_bad_pcdata(uint32_t index, int32_t value,
+                                  const char **fault);
 
 #endif

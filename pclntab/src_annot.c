@@ -22,8 +22,7 @@
 // Folded code (lld --icf). Two functions with equal code may differ in what
 // they keep alive. The record of the one that is gone is then compared to that
 // of the function which has its name too.
-#include "annot.h"
-#include "sources.h"
+#include "src_annot.h"
 
 #include "stackmap.h"
 
@@ -46,21 +45,29 @@ struct annot_job {
   struct pcln_annot *safepoints;        // by function: the record that it has
   struct found_root *roots;
   size_t n_roots, cap_roots;
+  struct pcln_annot_labels labels;
   struct pcln_annot *gone; // records of functions that are not there
   size_t n_gone, cap_gone;
 };
 
 // --- Reports ----------------------------------------------------------------
 
+enum pcln_status pcln_annot_say(const struct pcln_sink *sink, const char *func,
+                                uint64_t func_off, const char *fault,
+                                size_t off, const char *text) {
+  pcln_say(sink, &(struct pcln_report){.severity = PCLN_ERROR,
+                                       .fault = fault,
+                                       .func = func,
+                                       .func_off = func_off,
+                                       .region = PCLN_ANNOT_SECTION,
+                                       .region_off = off,
+                                       .text = text});
+  return PCLN_CORRUPT;
+}
+
 static enum pcln_status say(const struct annot_job *j, const char *func,
                             const char *fault, size_t off, const char *text) {
-  pcln_say(j->sink, &(struct pcln_report){.severity = PCLN_ERROR,
-                                          .fault = fault,
-                                          .func = func,
-                                          .region = PCLN_ANNOT_SECTION,
-                                          .region_off = off,
-                                          .text = text});
-  return PCLN_CORRUPT;
+  return pcln_annot_say(j->sink, func, 0, fault, off, text);
 }
 
 // The function that an annotation's address leads to, for reports.
@@ -353,6 +360,17 @@ static enum pcln_status add_unit(struct annot_job *j,
   return say(j, NULL, "annot-gc-source", a->off, text);
 }
 
+// --- Directives -------------------------------------------------------------
+
+static enum pcln_status add_label(struct annot_job *j,
+                                  const struct pcln_annot *a) {
+  if (a->address == 0) {
+    j->stats->annot_discarded++;
+    return PCLN_OK;
+  }
+  return pcln_annot_add_label(&j->labels, j->m, a, j->sink);
+}
+
 // --- Folded code ------------------------------------------------------------
 
 // The bytes of a record of safepoints behind the function's name: the points.
@@ -446,7 +464,7 @@ static enum pcln_status add_record(struct annot_job *j,
   case PCLN_ANNOT_GC_UNIT:
     return add_unit(j, a);
   default:
-    return PCLN_UNSUPPORTED;
+    return add_label(j, a);
   }
 }
 
@@ -480,10 +498,13 @@ enum pcln_status pcln_src_annot(struct pcln_elf *elf, struct pcln_module *m,
   if (st == PCLN_OK)
     st = finish_roots(&j);
   if (st == PCLN_OK)
+    st = pcln_annot_place_labels(&j.labels, m, stats, o->sink);
+  if (st == PCLN_OK)
     st = check_gone(&j);
   free(j.by_va);
   free(j.safepoints);
   free(j.roots);
+  free(j.labels.list);
   free(j.gone);
   return st;
 }

@@ -45,7 +45,7 @@ layer() {
   pclntab/elf_*.[ch] | pclntab/src_*.[ch] | pclntab/dwarf_*.[ch] | \
     pclntab/annot*.[ch] | pclntab/safepoints.[ch] | pclntab/sources.h)
     echo sources ;;
-  pclntab/funcdata.h) echo funcdata ;;
+  pclntab/funcdata.h | pclntab/funcdata.inc) echo funcdata ;;
   ld-plugin/*.cc | ld-plugin/gc_*.h) echo gc-plugin ;;
   ld-plugin/*.c | ld-plugin/*.h) echo ld-plugin ;;
   disasm/*) echo disasm ;;
@@ -62,7 +62,7 @@ may_include() {
   lookup:lookup | model:model | model:lookup | gc-plugin:gc-plugin) ;;
   sources:sources | sources:model | sources:lookup) ;;
   link:link | link:sources | link:model | link:lookup) ;;
-  ld-plugin:ld-plugin | ld-plugin:link) ;;
+  ld-plugin:ld-plugin | ld-plugin:link | funcdata:funcdata) ;;
   runtime:runtime | runtime:lookup) ;;
   disasm:disasm | disasm:lookup | disasm:model) ;;
   *) return 1 ;;
