@@ -92,7 +92,10 @@ static bool starts_with(const char *s, const char *prefix) {
 }
 
 enum pcln_status pclnld_inspect(const char *name, int fd, uint64_t off,
-                                uint64_t len, struct pclnld_input *out) {
+                                uint64_t len,
+                                struct pcln_annot_inputs *annotations,
+                                const struct pcln_sink *sink,
+                                struct pclnld_input *out) {
   static const struct pcln_sink silent = {0};
   struct pcln_elf *elf;
   *out = (struct pclnld_input){0};
@@ -113,6 +116,9 @@ enum pcln_status pclnld_inspect(const char *name, int fd, uint64_t off,
     if (s->flags & SHF_ALLOC && !strcmp(s->name, ".llvm_stackmaps"))
       out->has_allocated_stackmaps = true;
   }
+  if (out->relocatable)
+    out->bad_annotations =
+        pcln_annot_inputs_add(annotations, elf, name, sink) != PCLN_OK;
   pcln_elf_close(elf);
   return PCLN_OK;
 }

@@ -42,11 +42,15 @@ struct pclnld_input {
   bool relocatable; // an object, not a shared library
   bool has_debug;
   bool has_allocated_stackmaps;
+  bool bad_annotations; // which has been reported
 };
-// Reads `len` bytes at `off` of `fd`. PCLN_UNSUPPORTED: not ELF.
-PCLN_MUST_CHECK enum pcln_status pclnld_inspect(const char *name, int fd,
-                                                uint64_t off, uint64_t len,
-                                                struct pclnld_input *out);
+// Reads `len` bytes at `off` of `fd`. PCLN_UNSUPPORTED: not ELF. What is wrong
+// with the file is the linker's to say, and is not reported. Annotations of an
+// object are checked, with reports to `sink`, and added to `annotations`.
+PCLN_MUST_CHECK enum pcln_status
+pclnld_inspect(const char *name, int fd, uint64_t off, uint64_t len,
+               struct pcln_annot_inputs *annotations,
+               const struct pcln_sink *sink, struct pclnld_input *out);
 // What to do about allocated stack maps.
 #define PCLNLD_STACKMAPS_TEXT                                                  \
   "the object has an allocated .llvm_stackmaps, which linkers drop or leave "  \

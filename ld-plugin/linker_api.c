@@ -84,6 +84,7 @@ static struct {
   bool relocatable; // -r
   struct pcln_elf_target target;
   bool inputs_have_debug;
+  struct pcln_annot_inputs annotations;
   bool linking; // inputs were read: not only -v or --verbose
   bool failed;  // a message of level error was given
   int (*add_input_file)(const char *path);
@@ -100,27 +101,41 @@ static void say_error(int level, const char *file, const char *text,
     fprintf(stderr, "%s: %s: error: %s [%s]\n", PCLNLD_NAME, file, text, fault);
 }
 
+// What is wrong with an input, by the linker's own voice, which makes the link
+// fail.
+static void report_input(void *ctx, const struct pcln_report *r) {
+  char text[1400], func[600] = "";
+  (void)ctx;
+  if (r->func)
+    snprintf(func, sizeof func, "%.500s+0x%llx: ", r->func,
+             (unsigned long long)r->func_off);
+  snprintf(text, sizeof text, "%s%.700s (%s+0x%llx)", func, r->text, r->region,
+           (unsigned long long)r->region_off);
+  say_error(LDPL_ERROR, r->file, text, r->fault);
+}
+
 // --- Hooks ------------------------------------------------------------------
 
 static int claim_file(const struct ld_plugin_input_file *file, int *claimed) {
   *claimed = 0;
   struct pclnld_input in;
+  const struct pcln_sink sink = {.fn = report_input};
+  char name[PATH_MAX + 40];
+  snprintf(name, sizeof name,
+           file->offset ? "%s (member at offset %lld)" : "%s", file->name,
+           (long long)file->offset);
   if (file->offset < 0 || file->filesize <= 0 ||
-      pclnld_inspect(file->name, file->fd, (uint64_t)file->offset,
-                     (uint64_t)file->filesize, &in) != PCLN_OK)
+      pclnld_inspect(name, file->fd, (uint64_t)file->offset,
+                     (uint64_t)file->filesize, &link_state.annotations, &sink,
+                     &in) != PCLN_OK)
     return LDPS_OK; // a script, an archive's index: the linker's business
   if (!link_state.target.machine)
     link_state.target = in.target;
   if (!in.relocatable || link_state.relocatable)
     return LDPS_OK;
   link_state.inputs_have_debug |= in.has_debug;
-  if (in.has_allocated_stackmaps) {
-    char name[PATH_MAX + 40];
-    snprintf(name, sizeof name,
-             file->offset ? "%s (member at offset %lld)" : "%s", file->name,
-             (long long)file->offset);
+  if (in.has_allocated_stackmaps)
     say_error(LDPL_ERROR, name, PCLNLD_STACKMAPS_TEXT, "stackmaps-allocated");
-  }
   return LDPS_OK;
 }
 
@@ -148,11 +163,13 @@ static void at_exit(int status, void *unused) {
       link_state.failed)
     return;
   link_state.options.expect_debug = link_state.inputs_have_debug;
+  link_state.options.annotations = &link_state.annotations;
   if (pclnld_finish(link_state.output, &link_state.options) != 0) {
     fflush(NULL); // _exit() does not
     _exit(1);
   }
   pcln_link_options_free(&link_state.options);
+  pcln_annot_inputs_free(&link_state.annotations);
   free(link_state.output);
 }
 

@@ -157,6 +157,9 @@ struct job {
   const char *output; // points into words, or a constant
   bool relocatable, strips;
   struct words words;
+  struct pcln_elf_target target; // of the first input
+  bool has_debug, failed;        // inputs; `failed`: one has a fault
+  struct pcln_annot_inputs annotations;
 };
 
 static bool one_of(const char *s, const char *const *set) {
@@ -226,49 +229,35 @@ static void read_job(struct job *job) {
   }
 }
 
-// Whether an input has DWARF. Only asked when the link strips. An archive may
-// have; so it counts as if.
-static bool input_has_debug(const char *path) {
+// What is known of an input. An archive may have DWARF; so it counts as if. Its
+// members are not looked at, since not all of them are linked: their
+// annotations are read in the output.
+static void inspect_input(struct job *job, const char *path) {
   char magic[8] = "";
   struct pclnld_input in = {0};
   struct stat sb;
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    return false;
+    return;
   if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) &&
       pread(fd, magic, sizeof magic, 0) == sizeof magic) {
     if (!memcmp(magic, "!<arch>\n", 8) || !memcmp(magic, "!<thin>\n", 8))
-      in.has_debug = true;
-    else if (pclnld_inspect(path, fd, 0, (uint64_t)sb.st_size, &in) !=
-                 PCLN_OK ||
-             !in.relocatable)
-      in.has_debug = false;
+      job->has_debug = true;
+    else if (pclnld_inspect(path, fd, 0, (uint64_t)sb.st_size,
+                            &job->annotations, &pclnld_sink, &in) == PCLN_OK) {
+      job->has_debug |= in.relocatable && in.has_debug;
+      job->failed |= in.bad_annotations;
+      if (!job->target.machine) // the reserving object's is the first one's
+        job->target = in.target;
+    }
   }
   close(fd);
-  return in.has_debug;
 }
 
-static bool inputs_have_debug(const struct job *job) {
+static void inspect_inputs(struct job *job) {
   for (size_t i = 1; i < job->words.n; i++)
-    if (job->words.word[i][0] != '-' && input_has_debug(job->words.word[i]))
-      return true;
-  return false;
-}
-
-// The target of the first object among the inputs, for the reserving object.
-static struct pcln_elf_target find_target(const struct job *job) {
-  struct pclnld_input in = {0};
-  for (size_t i = 1; i < job->words.n && !in.target.machine; i++) {
-    const char *path = job->words.word[i];
-    struct stat sb;
-    const int fd = path[0] == '-' ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) &&
-        pclnld_inspect(path, fd, 0, (uint64_t)sb.st_size, &in) != PCLN_OK)
-      in.target.machine = 0;
-    if (fd >= 0)
-      close(fd);
-  }
-  return in.target;
+    if (job->words.word[i][0] != '-')
+      inspect_input(job, job->words.word[i]);
 }
 
 // --- The second linker ------------------------------------------------------
@@ -344,15 +333,18 @@ static _Noreturn void link_and_finish(int argc, char **argv, struct job *job,
   int fd;
   char path[PCLNLD_PATH_MAX], *slot = NULL;
   struct stat before = {0};
+  inspect_inputs(job);
+  if (job->failed)
+    _exit(1);
   if (pclnld_wants_slot(o)) {
-    const struct pcln_elf_target target = find_target(job);
     slot = path;
-    if (pclnld_slot_object(&target, &fd, path) != PCLN_OK)
+    if (pclnld_slot_object(&job->target, &fd, path) != PCLN_OK)
       _exit(1);
   }
   if (stat(job->output, &before) < 0)
     before = (struct stat){0};
-  o->expect_debug = job->strips && inputs_have_debug(job);
+  o->expect_debug = job->strips && job->has_debug;
+  o->annotations = &job->annotations;
   const int status = run_linker(argc, argv, slot);
   if (status != 0)
     end_like(status);

@@ -155,6 +155,8 @@ static enum pcln_status fill_model(struct run *r) {
   const struct pcln_source_options so = {.threads = r->o.threads,
                                          .maps = r->o.maps,
                                          .n_maps = r->o.n_maps,
+                                         .annotations = r->o.annotations,
+                                         .allow_stripped = r->o.allow_stripped,
                                          .sink = &r->sink};
   struct pcln_module *m = &r->module;
   struct pcln_source_stats *stats = &r->stats->sources;

@@ -24,6 +24,7 @@ struct pcln_link_options {
   // Set by the plugin: the inputs had DWARF; an output with allocated
   // .llvm_stackmaps, which linkers do not treat as it needs, is refused.
   bool expect_debug, refuse_stackmaps;
+  const struct pcln_annot_inputs *annotations; // of the inputs; or null
   bool stats;
   bool verify; // verify the encoded table before it is written
   enum pcln_layout layout;

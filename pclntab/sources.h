@@ -5,6 +5,7 @@
 #ifndef PCLNTAB_SOURCES_H
 #define PCLNTAB_SOURCES_H
 
+#include "annot_inputs.h"
 #include "elf_image.h"
 #include "module.h"
 
@@ -12,6 +13,10 @@ struct pcln_source_options {
   unsigned threads;                   // >= 1
   const struct pcln_prefix_map *maps; // the last match wins, as in GCC
   size_t n_maps;
+  // What the objects' annotations were; null: not known. An output without them
+  // is then an error, or with `allow_stripped` a warning.
+  const struct pcln_annot_inputs *annotations;
+  bool allow_stripped;
   const struct pcln_sink *sink;
 };
 

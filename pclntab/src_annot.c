@@ -46,6 +46,8 @@ struct annot_job {
   struct found_root *roots;
   size_t n_roots, cap_roots;
   struct pcln_annot_labels labels;
+  struct pcln_annot_count count;
+  size_t n_labels;         // met so far
   struct pcln_annot *gone; // records of functions that are not there
   size_t n_gone, cap_gone;
 };
@@ -364,7 +366,17 @@ static enum pcln_status add_unit(struct annot_job *j,
 
 static enum pcln_status add_label(struct annot_job *j,
                                   const struct pcln_annot *a) {
-  if (a->address == 0) {
+  bool gone = a->address == 0;
+  if (is_gold(j->elf)) {
+    if (!j->count.labels)
+      return say(j, name_at(j, a->address), "annot-gold", a->off,
+                 "gold does not say which code it dropped, so that a FUNCDATA "
+                 "or PCDATA may be of code that is gone; link with the plugin "
+                 "and no directives in code that is optimised at link time, or "
+                 "with another linker");
+    gone = a->address == j->count.labels[j->n_labels++]->addend;
+  }
+  if (gone) {
     j->stats->annot_discarded++;
     return PCLN_OK;
   }
@@ -484,6 +496,31 @@ static enum pcln_status add_section(struct annot_job *j,
   return st;
 }
 
+// --- What was lost ----------------------------------------------------------
+
+static bool root_at(const struct annot_job *j, uint64_t va) {
+  for (size_t i = 0; i < j->n_roots; i++)
+    if (j->roots[i].def.off == va)
+      return true;
+  return false;
+}
+
+static bool is_described(void *ctx, const struct pcln_annot_input *in,
+                         const struct pcln_elf_symbol *symbol) {
+  const struct annot_job *j = ctx;
+  if (in->kind == PCLN_ANNOT_ROOT)
+    return root_at(j, symbol->va);
+  const struct pcln_func_def *f = pcln_module_find(j->m, symbol->va);
+  if (!f || f->va != symbol->va)
+    return true; // of another kind, or not code at all
+  const size_t idx = (size_t)(f - j->m->funcs);
+  return pcln_annot_is_label(in->kind)
+             ? pcln_annot_has_label(&j->labels, idx, in->kind, in->index)
+             : j->safepoints[idx].body.ptr != NULL;
+}
+
+// --- The whole --------------------------------------------------------------
+
 enum pcln_status pcln_src_annot(struct pcln_elf *elf, struct pcln_module *m,
                                 const struct pcln_source_options *o,
                                 struct pcln_source_stats *stats) {
@@ -492,6 +529,7 @@ enum pcln_status pcln_src_annot(struct pcln_elf *elf, struct pcln_module *m,
   j.safepoints = calloc(m->n_funcs + 1, sizeof *j.safepoints);
   if (!j.safepoints)
     return PCLN_NO_MEMORY;
+  st = pcln_annot_count(&j.count, elf, o->annotations, o->sink);
   for (size_t i = 1; i < elf->n_sections && st == PCLN_OK; i++)
     if (pcln_annot_is_section(elf->sections[i].name))
       st = add_section(&j, &elf->sections[i]);
@@ -501,6 +539,10 @@ enum pcln_status pcln_src_annot(struct pcln_elf *elf, struct pcln_module *m,
     st = pcln_annot_place_labels(&j.labels, m, stats, o->sink);
   if (st == PCLN_OK)
     st = check_gone(&j);
+  const struct pcln_annot_described described = {.is = is_described, .ctx = &j};
+  if (st == PCLN_OK)
+    st = pcln_annot_check_lost(&j.count, elf, &described, o);
+  pcln_annot_count_free(&j.count);
   free(j.by_va);
   free(j.safepoints);
   free(j.roots);

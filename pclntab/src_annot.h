@@ -23,6 +23,11 @@ enum pcln_status pcln_annot_say(const struct pcln_sink *sink, const char *func,
                                 uint64_t func_off, const char *fault,
                                 size_t off, const char *text);
 
+// Whether the function has a directive of this kind and number; after
+// pcln_annot_place_labels().
+bool pcln_annot_has_label(const struct pcln_annot_labels *labels, size_t func,
+                          uint8_t kind, uint32_t index);
+
 // Takes a FUNCDATA or PCDATA whose address is one of the file.
 PCLN_MUST_CHECK enum pcln_status
 pcln_annot_add_label(struct pcln_annot_labels *labels,
@@ -34,5 +39,36 @@ PCLN_MUST_CHECK enum pcln_status
 pcln_annot_place_labels(struct pcln_annot_labels *labels, struct pcln_module *m,
                         struct pcln_source_stats *stats,
                         const struct pcln_sink *sink);
+
+// --- src_annot_count.c ------------------------------------------------------
+
+// The annotations of a linked file, in order, before anything is made of them:
+// for counting them against those of the objects.
+struct pcln_annot_count {
+  const struct pcln_annot_inputs *inputs; // null: nothing is known of objects
+  uint64_t *hashes; // of the file's records, sorted once it is needed
+  size_t n;
+  const struct pcln_annot_input **labels; // the objects' directives, in order,
+  size_t n_labels, n_met;                 // if the file's are the same; or null
+};
+PCLN_MUST_CHECK enum pcln_status
+pcln_annot_count(struct pcln_annot_count *count, struct pcln_elf *elf,
+                 const struct pcln_annot_inputs *inputs,
+                 const struct pcln_sink *sink);
+void pcln_annot_count_free(struct pcln_annot_count *count);
+
+// Tells whether a thing that is in the linked file has its description.
+struct pcln_annot_described {
+  bool (*is)(void *ctx, const struct pcln_annot_input *in,
+             const struct pcln_elf_symbol *symbol);
+  void *ctx;
+};
+// Holds the objects' records against the file's: one that is not there must be
+// of something that is not there either. PCLN_CORRUPT, reported: one was lost.
+PCLN_MUST_CHECK enum pcln_status
+pcln_annot_check_lost(struct pcln_annot_count *count,
+                      const struct pcln_elf *elf,
+                      const struct pcln_annot_described *described,
+                      const struct pcln_source_options *o);
 
 #endif

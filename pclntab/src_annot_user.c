@@ -97,14 +97,20 @@ enum pcln_status pcln_annot_add_label(struct pcln_annot_labels *labels,
 
 // --- Sorting ----------------------------------------------------------------
 
-static int by_place(const void *x, const void *y) {
+static int by_number(const void *x, const void *y) {
   const struct pcln_annot_label *a = x, *b = y;
   if (a->func != b->func)
     return a->func < b->func ? -1 : 1;
   if (a->kind != b->kind)
     return a->kind < b->kind ? -1 : 1;
-  if (a->index != b->index)
-    return a->index < b->index ? -1 : 1;
+  return (a->index > b->index) - (a->index < b->index);
+}
+
+static int by_place(const void *x, const void *y) {
+  const struct pcln_annot_label *a = x, *b = y;
+  const int order = by_number(x, y);
+  if (order)
+    return order;
   if (a->at != b->at)
     return a->at < b->at ? -1 : 1;
   return (a->off > b->off) - (a->off < b->off);
@@ -123,6 +129,14 @@ static size_t group_len(const struct pcln_annot_label *l,
 
 static bool same_payload(struct pcln_span a, struct pcln_span b) {
   return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+bool pcln_annot_has_label(const struct pcln_annot_labels *labels, size_t func,
+                          uint8_t kind, uint32_t index) {
+  const struct pcln_annot_label key = {
+      .func = func, .kind = kind, .index = index};
+  return labels->n &&
+         bsearch(&key, labels->list, labels->n, sizeof key, by_number) != NULL;
 }
 
 // --- Placing ----------------------------------------------------------------

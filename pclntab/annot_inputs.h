@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the objects of a link say in their annotations, as the linker's plugin
+// sees them: the one place where a fault can still be blamed on an object, and
+// what the linked file's records are counted against.
+#ifndef PCLNTAB_ANNOT_INPUTS_H
+#define PCLNTAB_ANNOT_INPUTS_H
+
+#include "annot.h"
+#include "elf_image.h"
+
+// One record of an object.
+struct pcln_annot_input {
+  uint64_t hash;   // of its kind and of what follows its address
+  uint64_t addend; // of the relocation of its address
+  uint8_t kind;
+  uint32_t index;     // of FUNCDATA and PCDATA
+  uint64_t place;     // of the function in its object, to tell two apart
+  uint32_t size;      // bytes of the function; 0: not known
+  const char *name;   // of the function or variable; null: not known
+  const char *group;  // signature of its section's COMDAT group; null: none
+  const char *object; // file that it is in
+};
+
+// Those of all objects, in the linker's order. Starts zeroed.
+struct pcln_annot_inputs {
+  struct pcln_annot_input *list;
+  size_t n, cap;
+  struct pcln_arena arena;
+};
+void pcln_annot_inputs_free(struct pcln_annot_inputs *inputs);
+
+// The hash of a record, in an object or in the linked file.
+uint64_t pcln_annot_hash(const struct pcln_annot *a);
+// Whether the record is a directive, which knows no name.
+static inline bool pcln_annot_is_label(uint8_t kind) {
+  return kind == PCLN_ANNOT_FUNCDATA || kind == PCLN_ANNOT_PCDATA;
+}
+
+// Checks the annotations of a relocatable object, called `name` in reports, and
+// adds them. PCLN_CORRUPT, reported with function and offset: a record that is
+// malformed, whose address is not relocated, or that says a thing twice; or a
+// unit that uses references and was compiled without the plug-in.
+PCLN_MUST_CHECK enum pcln_status
+pcln_annot_inputs_add(struct pcln_annot_inputs *inputs, struct pcln_elf *object,
+                      const char *name, const struct pcln_sink *sink);
+
+#endif
