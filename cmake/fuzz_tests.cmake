@@ -86,7 +86,7 @@ pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c
   pclntab/dwarf_names.c pclntab/dwarf_pieces.c pclntab/dwarf_units.c
   pclntab/dwarf_walk.c pclntab/module.c pclntab/parallel.c pclntab/status.c)
 pclntab_fuzz_test(elf SOURCES pclntab/elf_image.c pclntab/elf_plan.c
-                  pclntab/elf_write.c pclntab/status.c LIBS z zstd)
+                  pclntab/elf_replace.c pclntab/elf_write.c pclntab/status.c LIBS z zstd)
 pclntab_fuzz_test(code SEEDS table LIBS capstone SOURCES disasm/check.c
   disasm/check_calls.c disasm/check_code.c disasm/check_flow.c
   disasm/check_rows.c disasm/insn_aarch64.c disasm/insn_aarch64_text.c

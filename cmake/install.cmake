@@ -25,7 +25,7 @@ add_library(pclntab_disasm STATIC $<TARGET_OBJECTS:pclntab_disasm_objects>)
 target_link_libraries(pclntab_disasm PUBLIC pclntab capstone)
 
 set(libraries pclntab pclntab_check pclntab_disasm pclnrt pclnrt_shared)
-set(tools pclntab-link pclntab-dump)
+set(tools pclntab-link pclntab-dump pclntab-obj)
 set(headers pclntab/format.h pclntab/status.h pclntab/pclntab.h
   pclntab/buildinfo.h pclntab/image.h pclntab/locate.h pclntab/reader.h
   pclntab/scan.h pclntab/go_funcdata.h pclntab/go_names.h pclntab/stackmap.h pclntab/module.h
@@ -39,6 +39,7 @@ install(TARGETS ${tools} DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS pclntab-ld LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/pclntab)
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pclntab)
 install(FILES docs/man/pclntab-link.1 docs/man/pclntab-dump.1
+  docs/man/pclntab-obj.1
   DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES docs/pclntab-dump.schema.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/pclntab)

@@ -20,6 +20,7 @@
 #include "elf_plan.h"
 
 #include "bytes.h"
+#include "elf_replace.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -81,21 +82,6 @@ static enum pcln_status io_failed(const struct writer *w) {
 
 static uint64_t align_up(uint64_t v, uint64_t align) {
   return (v + align - 1) & ~(align - 1);
-}
-
-static bool write_all(int fd, const void *bytes, size_t len, uint64_t off) {
-  const uint8_t *p = bytes;
-  while (len) {
-    const ssize_t n = pwrite(fd, p, len, (off_t)off);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      return false;
-    p += n;
-    off += (uint64_t)n;
-    len -= (size_t)n;
-  }
-  return true;
 }
 
 // Stores an address, offset or size as wide as the file's class.
@@ -339,8 +325,8 @@ static enum pcln_status renumber_symbols(const struct writer *w,
       pcln_store16(copy + at + f->st_shndx, (uint16_t)w->plan.new_idx[idx],
                    w->elf->swap);
   }
-  const bool ok =
-      !copy || write_all(w->fd, copy, (size_t)s->size, w->plan.new_off[s->idx]);
+  const bool ok = !copy || pcln_write_all(w->fd, copy, (size_t)s->size,
+                                          w->plan.new_off[s->idx]);
   free(copy);
   return ok ? PCLN_OK : io_failed(w);
 }
@@ -348,7 +334,7 @@ static enum pcln_status renumber_symbols(const struct writer *w,
 // Prefix and kept sections into the copy.
 static enum pcln_status write_body(const struct writer *w) {
   const struct pcln_elf *elf = w->elf;
-  if (!write_all(w->fd, elf->bytes, (size_t)w->plan.prefix, 0))
+  if (!pcln_write_all(w->fd, elf->bytes, (size_t)w->plan.prefix, 0))
     return io_failed(w);
   for (size_t i = 1; i < elf->n_sections; i++) {
     const struct pcln_elf_section *s = &elf->sections[i];
@@ -359,8 +345,8 @@ static enum pcln_status write_body(const struct writer *w) {
                   "strip-debug does not handle files of more than 65,000 "
                   "sections");
     if (s->file_off >= w->plan.prefix &&
-        !write_all(w->fd, elf->bytes + s->file_off, (size_t)s->size,
-                   w->plan.new_off[i]))
+        !pcln_write_all(w->fd, elf->bytes + s->file_off, (size_t)s->size,
+                        w->plan.new_off[i]))
       return io_failed(w);
     if (s->type == SHT_SYMTAB || s->type == SHT_DYNSYM) {
       enum pcln_status st = renumber_symbols(w, s);
@@ -408,12 +394,13 @@ static enum pcln_status open_output(struct writer *w) {
 
 // Everything that no header points to yet.
 static enum pcln_status write_new(const struct writer *w) {
-  if (!write_all(w->fd, w->blob, w->blob_len, w->plan.file_off) ||
+  if (!pcln_write_all(w->fd, w->blob, w->blob_len, w->plan.file_off) ||
       (w->plan.move_phdrs &&
-       !write_all(w->fd, w->phdrs, w->n_phdrs * w->plan.fields->phdr_size,
-                  w->phdrs_off)) ||
-      !write_all(w->fd, w->names, (size_t)w->names_len, w->names_off) ||
-      !write_all(w->fd, w->sections, (size_t)w->sections_len, w->sections_off))
+       !pcln_write_all(w->fd, w->phdrs, w->n_phdrs * w->plan.fields->phdr_size,
+                       w->phdrs_off)) ||
+      !pcln_write_all(w->fd, w->names, (size_t)w->names_len, w->names_off) ||
+      !pcln_write_all(w->fd, w->sections, (size_t)w->sections_len,
+                      w->sections_off))
     return io_failed(w);
   return PCLN_OK;
 }
@@ -430,7 +417,8 @@ static bool write_note(const struct writer *w, uint64_t pad) {
   pcln_store32(p + 8, PCLN_SLOT_NOTE_TYPE, w->elf->swap);
   memcpy(p + 12, PCLN_SLOT_NOTE_NAME, sizeof PCLN_SLOT_NOTE_NAME);
   return !w->plan.note_pad ||
-         write_all(w->fd, note, total, w->plan.note_off - w->plan.note_pad);
+         pcln_write_all(w->fd, note, total,
+                        w->plan.note_off - w->plan.note_pad);
 }
 
 // The headers. Whichever write is the last that succeeds, the file is sound.
@@ -454,9 +442,10 @@ static enum pcln_status patch_headers(struct writer *w) {
   if (!write_note(w, w->plan.note_pad))
     return io_failed(w);
   if (!w->plan.move_phdrs &&
-      !write_all(w->fd, w->phdrs, w->n_phdrs * f->phdr_size, w->plan.phoff))
+      !pcln_write_all(w->fd, w->phdrs, w->n_phdrs * f->phdr_size,
+                      w->plan.phoff))
     return io_failed(w);
-  return write_all(w->fd, ehdr, f->ehdr_size, 0) ? PCLN_OK : io_failed(w);
+  return pcln_write_all(w->fd, ehdr, f->ehdr_size, 0) ? PCLN_OK : io_failed(w);
 }
 
 // Puts a file that was written in place back as it was.
@@ -464,9 +453,9 @@ static void undo(const struct writer *w) {
   const struct pcln_elf_fields *f = w->plan.fields;
   bool ok = true;
   if (w->patched)
-    ok = write_all(w->fd, w->old_ehdr, f->ehdr_size, 0) &&
-         write_all(w->fd, w->old_phdrs, w->elf->n_segments * f->phdr_size,
-                   w->plan.phoff) &&
+    ok = pcln_write_all(w->fd, w->old_ehdr, f->ehdr_size, 0) &&
+         pcln_write_all(w->fd, w->old_phdrs, w->elf->n_segments * f->phdr_size,
+                        w->plan.phoff) &&
          write_note(w, 0);
   if (!ok || ftruncate(w->fd, (off_t)w->elf->len) < 0)
     (void)fail(w, PCLN_IO, "file-undo",
@@ -570,28 +559,13 @@ enum pcln_status pcln_elf_embed(const struct pcln_elf *elf,
 enum pcln_status pcln_elf_sidecar(const struct pcln_elf *elf, const char *path,
                                   const uint8_t *bytes, size_t len,
                                   const struct pcln_sink *sink) {
-  struct pcln_elf named = {.path = (char *)(uintptr_t)path};
-  const struct writer w = {.elf = &named, .sink = sink};
   if (!elf->build_id.len)
     return fail(&(struct writer){.elf = elf, .sink = sink}, PCLN_UNSUPPORTED,
                 "sidecar-no-build-id", PCLN_NO_BUILD_ID_TEXT);
-  const size_t tmp_len = strlen(path) + sizeof "-XXXXXX";
-  char *tmp = malloc(tmp_len);
-  if (!tmp)
-    return no_memory(&w);
-  snprintf(tmp, tmp_len, "%s-XXXXXX", path);
-  const mode_t mask = umask(0);
-  umask(mask);
-  const int fd = mkostemp(tmp, O_CLOEXEC);
-  enum pcln_status st = PCLN_OK;
-  if (fd < 0 || !write_all(fd, bytes, len, 0) || fchmod(fd, 0666 & ~mask) < 0)
-    st = io_failed(&w);
-  if (fd >= 0 && close(fd) < 0 && st == PCLN_OK)
-    st = io_failed(&w);
-  if (st == PCLN_OK && rename(tmp, path) < 0)
-    st = io_failed(&w);
-  if (st != PCLN_OK && fd >= 0)
-    unlink(tmp);
-  free(tmp);
+  struct pcln_replacement r;
+  enum pcln_status st = pcln_replace_begin(&r, path, bytes, len, sink);
+  if (st == PCLN_OK)
+    st = pcln_replace_commit(&r, sink);
+  pcln_replace_end(&r);
   return st;
 }

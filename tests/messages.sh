@@ -20,8 +20,9 @@ LC_ALL=C sort -cu "$tmp/entries"
 {
   "$build/pclntab-link" --help
   "$build/pclntab-dump" --help
+  "$build/pclntab-obj" --help
 } | grep -oE -- '--[a-z]+(-[a-z]+)+' | sed 's/^--//' >"$tmp/others"
-printf '%s\n' gc-leaf gnu-v3 initial-exec pclntab-ld pclntab-link pclntab-slot x86-64 set-up >>"$tmp/others"
+printf '%s\n' gc-leaf gnu-v3 initial-exec pclntab-ld pclntab-link pclntab-obj pclntab-slot x86-64 set-up >>"$tmp/others"
 grep -rhoE '"[a-z][a-z0-9]*(-[a-z0-9]+)+"' --include='*.[ch]' \
   pclntab disasm ld-plugin runtime | tr -d '"' | sort -u |
   grep -vxFf "$tmp/others" >"$tmp/faults"
