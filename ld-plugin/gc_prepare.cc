@@ -9,6 +9,7 @@
 
 #include "format.h"
 
+#include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Instructions.h>
@@ -78,41 +79,70 @@ GlobalVariable *make_descriptor(Module &m, Type *t, Constant *name) {
                             "gc.type");
 }
 
-// gc_type(T) is a call with a variable of type T that nobody uses otherwise.
+// In C++ the name comes from a template function: "...() [T = name]".
+Constant *type_name(Module &m, Constant *name) {
+  StringRef text;
+  if (!getConstantStringInfo(name, text) || !text.ends_with("]"))
+    return name;
+  size_t at = text.find("[T = ");
+  if (at == StringRef::npos)
+    return name;
+  StringRef t = text.substr(at + 5).drop_back();
+  Constant *data = ConstantDataArray::getString(m.getContext(), t);
+  return new GlobalVariable(m, data->getType(), true,
+                            GlobalValue::PrivateLinkage, data, "gc.name");
+}
+
+// The type that the first argument shows: that of a variable which exists for
+// this alone, or, in C++, of the elements that a pointer is moved by.
+Type *probed_type(const Value *probe) {
+  if (auto *g = dyn_cast<GlobalVariable>(probe))
+    return g->getValueType();
+  if (auto *g = dyn_cast<GetElementPtrInst>(probe))
+    return g->getNumIndices() == 1 ? g->getSourceElementType() : nullptr;
+  return nullptr;
+}
+
+void replace(CallBase *call, Constant *by) {
+  call->replaceAllUsesWith(by);
+  if (auto *invoke = dyn_cast<InvokeInst>(call)) {
+    BranchInst::Create(invoke->getNormalDest(), invoke->getIterator());
+    invoke->getUnwindDest()->removePredecessor(invoke->getParent());
+  }
+  call->eraseFromParent();
+}
+
+// gc_type(T) is a call with a probe of type T that nobody uses otherwise.
 void make_types(Module &m) {
   Function *marker = m.getFunction("pclnrt_gc_type_needs_the_plugin");
   if (marker == nullptr)
     return;
   DenseMap<std::pair<Type *, Value *>, GlobalVariable *> made;
-  SmallSetVector<GlobalVariable *, 8> probes;
+  SmallSetVector<Value *, 8> probes;
   for (User *u : make_early_inc_range(marker->users())) {
     auto *call = dyn_cast<CallBase>(u);
-    auto *probe = call == nullptr || call->arg_size() != 2
-                      ? nullptr
-                      : dyn_cast<GlobalVariable>(
-                            call->getArgOperand(0)->stripPointerCasts());
-    auto *name = call == nullptr || call->arg_size() != 2
-                     ? nullptr
-                     : dyn_cast<Constant>(call->getArgOperand(1));
-    if (probe == nullptr || name == nullptr) {
+    bool ours = call != nullptr && call->arg_size() == 2;
+    Type *t = ours ? probed_type(call->getArgOperand(0)) : nullptr;
+    auto *name = ours ? dyn_cast<Constant>(call->getArgOperand(1)) : nullptr;
+    if (t == nullptr || name == nullptr) {
       if (auto *i = dyn_cast<Instruction>(u))
         refuse(*i, "gc_type() is used otherwise than gc.h does");
       continue;
     }
-    GlobalVariable *&g = made[{probe->getValueType(), name}];
+    GlobalVariable *&g = made[{t, name}];
     if (g == nullptr)
-      g = make_descriptor(m, probe->getValueType(), name);
-    call->replaceAllUsesWith(g);
-    if (auto *invoke = dyn_cast<InvokeInst>(call)) {
-      BranchInst::Create(invoke->getNormalDest(), invoke->getIterator());
-      invoke->getUnwindDest()->removePredecessor(invoke->getParent());
-    }
-    call->eraseFromParent();
-    probes.insert(probe);
+      g = make_descriptor(m, t, type_name(m, name));
+    probes.insert(call->getArgOperand(0));
+    replace(call, g);
   }
-  for (GlobalVariable *p : probes)
-    if (p->use_empty())
-      p->eraseFromParent();
+  for (Value *p : probes) {
+    if (!p->use_empty())
+      continue;
+    if (auto *g = dyn_cast<GlobalVariable>(p))
+      g->eraseFromParent();
+    else
+      cast<Instruction>(p)->eraseFromParent();
+  }
   if (marker->use_empty())
     marker->eraseFromParent();
 }

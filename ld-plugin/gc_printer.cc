@@ -63,9 +63,11 @@ public:
   Labels(AsmPrinter &ap_, Extents &extents_) : ap(ap_), extents(extents_) {}
 
   void beginFunction(const MachineFunction *) override { begin = label(); }
-  void endFunction(const MachineFunction *) override {
+  // Before tables of jumps, which are in another section.
+  void markFunctionEnd() override {
     extents[ap.CurrentFnSym] = {begin, label()};
   }
+  void endFunction(const MachineFunction *) override {}
   void endModule() override {}
 
 private:

@@ -115,13 +115,17 @@ struct gc_eface {
 
 // The descriptor of type T, a constant. The plug-in replaces the call by it;
 // without the plug-in, the link ends with the name that says so.
+const struct pclnrt_gc_type *pclnrt_gc_type_needs_the_plugin(const void *probe,
+                                                             const char *name);
 #ifdef __cplusplus
 extern "C++" {
-// A variable that is declared and never defined, so that T may be any class.
-template <class T> struct pclnrt_gc_probe { static T value; };
+// No variable, so that T may be any class: pointer arithmetic shows the type.
+template <class T>
+inline const struct pclnrt_gc_type *pclnrt_gc_type_of(const T *none = nullptr) {
+  return pclnrt_gc_type_needs_the_plugin(none + 1, __PRETTY_FUNCTION__);
 }
-#define gc_type(T)                                                             \
-  pclnrt_gc_type_needs_the_plugin(&pclnrt_gc_probe<T>::value, #T)
+}
+#define gc_type(T) pclnrt_gc_type_of<T>()
 #else
 #define gc_type(T)                                                             \
   __extension__({                                                              \
@@ -129,8 +133,6 @@ template <class T> struct pclnrt_gc_probe { static T value; };
     pclnrt_gc_type_needs_the_plugin(&pclnrt_gc_probe, #T);                     \
   })
 #endif
-const struct pclnrt_gc_type *pclnrt_gc_type_needs_the_plugin(const void *probe,
-                                                             const char *name);
 
 // --- Allocation --------------------------------------------------------------
 

@@ -17,12 +17,13 @@ MULTI = "string slice iface eface".split()
 
 
 def section(path):
-    with tempfile.NamedTemporaryFile() as out, \
-            tempfile.NamedTemporaryFile() as copy:
+    with tempfile.TemporaryDirectory() as folder:
+        out = folder + "/section"
         subprocess.run(["objcopy", "--decompress-debug-sections",
-                        "--dump-section", ".debug_pclntab=" + out.name, path,
-                        copy.name], check=True)
-        return open(out.name, "rb").read()
+                        "--dump-section", ".debug_pclntab=" + out, path,
+                        folder + "/copy"], check=True)
+        with open(out, "rb") as f:
+            return f.read()
 
 
 def codes(data, n):
