@@ -37,14 +37,12 @@ compile() {
   esac
 }
 
-# variant NAME LINKER OPTIONS: builds $program as program-NAME.
+# variant NAME LINKER OPTIONS: builds $program as program-NAME; NAME is that of
+# a sanitizer if the runtime is to be built with it, too.
 variant() {
   local name=$1 linker=$2 runtime=$build/libpclnrt.a objects=() source
   shift 2
-  case $* in *-fsanitize=*)
-    runtime=$build/libpclnrt_${*##*-fsanitize=}.a
-    ;;
-  esac
+  [ ! -f "$build/libpclnrt_$name.a" ] || runtime=$build/libpclnrt_$name.a
   for source in $(sources "$program"); do
     objects+=("$name-$(basename "${source%.c*}").o")
     compile -Iinclude -fpass-plugin="$build/llvm-19/pclntab-gc.so" "$@" \

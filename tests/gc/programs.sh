@@ -15,7 +15,7 @@ case $program in
 binary_trees) small=6 large=13 ;;
 cache) small="300 60 50" large="200000 20000 50000" ;;
 churn) small="1500 64" large="1000000 4096" ;;
-graph) small="25 2" large="1000 20" ;;
+graph) small="25 2" large="4000 30" ;;
 hamt) small="250 4" large="60000 32" ;;
 json) small=900 large=2000000 ;;
 lisp) small="$lisp/words.lisp" large="$lisp/words.lisp -- 3" ;;
@@ -72,11 +72,13 @@ if [ "$program" = json ]; then
   done
 fi
 
-# With sanitizers everything is slower: the small input alone.
+# With sanitizers everything is slower: the small input alone. ASan's own places
+# for variables on the stack are none that a frame's map could name.
 for sanitizer in address thread; do
   [ -f "$build/libpclnrt_$sanitizer.a" ] || fail "no runtime with $sanitizer"
-  variant $sanitizer lld -O1 -g -fsanitize=$sanitizer
-  PCLNTAB_DEBUG=$debug,gcstress=1,gcstress_every=3 same "$sanitizer" small.expected \
-    ./program-$sanitizer $small
+  variant $sanitizer lld -O1 -g -fsanitize=$sanitizer -mllvm -asan-stack=0 \
+    -Wno-unused-command-line-argument
+  PCLNTAB_DEBUG=$debug,gcstress=1,gcstress_every=3 same "$sanitizer" \
+    small.expected ./program-$sanitizer $small
 done
 echo "programs: $program: all the same"
