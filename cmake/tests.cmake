@@ -108,7 +108,8 @@ add_test(NAME text/listing COMMAND ${PROJECT_SOURCE_DIR}/tests/text/listing.sh
 set_tests_properties(text/listing PROPERTIES LABELS text TIMEOUT 200)
 
 # The whole chain, one feature a test, on each linker.
-foreach(feature annot_user annotated archives damage dump failing go_compat kinds layouts lld lto
+foreach(feature annot_user annotated archives damage dump failing go_compat kinds
+        layouts lld lto planted
         placement refused relocatable responses same sections shared)
   add_test(NAME link/${feature}
     COMMAND ${PROJECT_SOURCE_DIR}/tests/link/${feature}.sh ${PROJECT_BINARY_DIR})

@@ -19,9 +19,9 @@
 //     some releases also of panics, which do not come back, and the one of
 //     deferreturn that a recovered panic goes on at.
 //
-// In this project's tables only the first counts: -1 says that nothing is
-// known. There a row in force where no call is, is a finding as well; in Go's
-// the entry's row may be one.
+// In this project's tables only the first counts, and the number -2: no
+// collection starts there; -1 says that nothing is known. There a row in force
+// where no call is, is a finding as well; in Go's the entry's row may be one.
 #include "check_run.h"
 
 #include "stackmap.h"
@@ -78,7 +78,7 @@ static bool has_one_row(const struct maps *m) {
 static bool needs_row(const struct pcdis_checker *c, const struct maps *m,
                       const struct pcdis_step *call, int32_t index,
                       int32_t unsafe) {
-  if (unsafe <= -2)
+  if (unsafe <= -2 || (c->t->ours && index == PCLN_STACKMAP_NO_SAFEPOINT))
     return false;
   if (c->t->ours || index >= 0)
     return true;

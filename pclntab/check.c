@@ -131,6 +131,7 @@ static const struct {
     [PCLN_STEP_SYMBOLS] = {"symbols", pcln_check_symbols, true},
     [PCLN_STEP_DWARF] = {"dwarf", pcln_check_dwarf, true},
     [PCLN_STEP_CFI] = {"cfi", pcln_check_cfi, true},
+    [PCLN_STEP_ANNOT] = {"annotations", pcln_check_annot, true},
 };
 
 const char *pcln_step_name(enum pcln_step step) { return checks[step].name; }

@@ -28,9 +28,10 @@ enum pcln_step {
   PCLN_STEP_SYMBOLS,   // functions against the symbol table
   PCLN_STEP_DWARF,     // positions and inlined calls against DWARF, pc by pc
   PCLN_STEP_CFI,       // unwind rules against .eh_frame and .debug_frame
+  PCLN_STEP_ANNOT,     // live words, pairs and roots against .debug_pclntab
   PCLN_N_STEPS,
 };
-// "structure", "bytes", "symbols", "dwarf", "cfi".
+// "structure", "bytes", "symbols", "dwarf", "cfi", "annotations".
 PCLN_API const char *pcln_step_name(enum pcln_step step);
 
 // What a check looked at. Zero where it did not run.
@@ -42,8 +43,9 @@ struct pcln_check_step {
   uint64_t n_functions; // that were compared
   uint64_t n_items;     // structure: streams; bytes: bytes of the table;
                         // symbols: functions of the file; dwarf: rows; cfi:
-                        // rules at a run of pcs
-  uint64_t n_calls;     // structure, dwarf: inlined calls
+                        // rules at a run of pcs; annotations: roots
+  uint64_t n_calls;     // structure, dwarf: inlined calls; annotations: calls
+                        // that may collect
 };
 
 // Known differences between a Go table and what else the file says, where
@@ -66,7 +68,9 @@ struct pcln_check_step {
   X(PCLN_EXCUSE_LAST_ROW, PCLN_STEP_DWARF, "last_row",                         \
     "rows in whose place DWARF of go1.14 and older has one of line 1")         \
   X(PCLN_EXCUSE_NO_SIZE, PCLN_STEP_SYMBOLS, "no_size",                         \
-    "symbols in the text that have no bytes, and no function in the table")
+    "symbols in the text that have no bytes, and no function in the table")    \
+  X(PCLN_EXCUSE_GONE, PCLN_STEP_ANNOT, "gone",                                 \
+    "records of functions and variables that the linker left out")
 
 #define PCLN_EXCUSE_ENUM(name, step, word, text) name,
 enum pcln_excuse { PCLN_EXCUSE_LIST(PCLN_EXCUSE_ENUM) PCLN_N_EXCUSES };

@@ -53,5 +53,6 @@ PCLN_MUST_CHECK enum pcln_status pcln_check_bytes(struct pcln_check_run *run);
 PCLN_MUST_CHECK enum pcln_status pcln_check_symbols(struct pcln_check_run *run);
 PCLN_MUST_CHECK enum pcln_status pcln_check_dwarf(struct pcln_check_run *run);
 PCLN_MUST_CHECK enum pcln_status pcln_check_cfi(struct pcln_check_run *run);
+PCLN_MUST_CHECK enum pcln_status pcln_check_annot(struct pcln_check_run *run);
 
 #endif

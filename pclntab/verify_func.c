@@ -315,6 +315,14 @@ static struct range pcdata_range(const struct pcln_table *t, uint32_t index) {
   if (t->ours && index == PCLN_PCDATA_UNWIND)
     r = (struct range){"rule-number", "an unwind rule's number is too large",
                        -1, (int64_t)(t->rules.len / PCLN_RULE_SIZE)};
+  else if (t->ours && index == PCLN_PCDATA_STACKMAP)
+    r = (struct range){"stackmap-index",
+                       "a number of a pointer map is below -2",
+                       PCLN_STACKMAP_NO_SAFEPOINT, r.hi};
+  else if (t->ours && index == PCLN_PCDATA_LOCALS_SP)
+    r = (struct range){"stackmap-sp",
+                       "the locals' map begins below the stack pointer", -1,
+                       r.hi};
   else if (index == pcln_pcdata_inltree(t))
     r = (struct range){"inline-number", "an inlined call's number is negative",
                        -1, r.hi};

@@ -54,6 +54,31 @@ static void check_map(struct pcln_verifier *v, const struct pcln_func *f,
     fault(v, f, "stackmap-row", "a row is asked for that a pointer map lacks");
 }
 
+// Two-bit rows, which only our tables have; a collector reads them as they are.
+static void check_codes(struct pcln_verifier *v, const struct pcln_func *f,
+                        enum pcln_map_part part) {
+  struct pcln_ptrmap map;
+  struct pcln_map_row row;
+  if (v->t->stackmap_bits != 2 || pcln_ptrmap(v->t, f, part, &map) != PCLN_OK ||
+      !pcln_verify_spend(v, map.rows.len))
+    return;
+  for (uint32_t i = 0; pcln_ptrmap_row(&map, i, &row) == PCLN_OK; i++)
+    if (!pcln_codes_sound(row.bits, row.n_words)) {
+      fault(v, f, "stackmap-codes",
+            "an item of several words in a pointer map has no kind or is cut "
+            "off");
+      return;
+    }
+}
+
+static void check_gc(struct pcln_verifier *v, const struct pcln_func *f) {
+  enum { GC_HEADER = 8 };
+  struct pcln_span s;
+  if (v->t->ours && pcln_funcdata(v->t, f, PCLN_FUNCDATA_GC, &s) == PCLN_OK &&
+      s.len < GC_HEADER)
+    fault(v, f, "funcdata-gc", "the record of locals and arguments is cut off");
+}
+
 static void check_pairs(struct pcln_verifier *v, const struct pcln_func *f) {
   size_t len;
   if (pcln_derived_check(v->t, f, &len) == PCLN_CORRUPT)
@@ -113,10 +138,13 @@ static void check_wrapped(struct pcln_verifier *v, const struct pcln_func *f) {
 void pcln_verify_funcdata(struct pcln_verifier *v, const struct pcln_func *f,
                           int32_t max_row) {
   check_fields(v, f);
+  check_gc(v, f);
   if (v->t->ours && !v->t->stackmap_bits)
     return;
   check_map(v, f, PCLN_MAP_ARGS, max_row);
   check_map(v, f, PCLN_MAP_LOCALS, max_row);
+  check_codes(v, f, PCLN_MAP_ARGS);
+  check_codes(v, f, PCLN_MAP_LOCALS);
   check_pairs(v, f);
   check_objects(v, f);
   check_arguments(v, f);

@@ -72,6 +72,7 @@ static const struct {
     [PCLN_STEP_SYMBOLS] = {"symbols", NULL},
     [PCLN_STEP_DWARF] = {"rows", "inlined_calls"},
     [PCLN_STEP_CFI] = {"rules", NULL},
+    [PCLN_STEP_ANNOT] = {"roots", "calls"},
 };
 
 // Begins the record of a check; false: it was skipped, and all is said.
