@@ -11,9 +11,9 @@
 // word that leads to a marked object, or to none, is nothing: it may be a
 // reference, but not one that decides.
 //
-// With gcforeign=scan such a frame is scanned word by word, and so is
-// everything below it on the stack: what it holds in registers has been saved
-// by the frames that it called, wherever they save them.
+// With gcforeign=scan such a frame is scanned word by word. What it holds in
+// registers is among its words, wherever the functions that it called have
+// saved them: roots.h, "Registers".
 #include "collect.h"
 
 #include <string.h>
@@ -56,7 +56,6 @@ static bool ranges_add(struct ranges *r, struct range range) {
 // One walk.
 struct walk {
   const struct pclnrt_thread *thread; // null: variables
-  uintptr_t *foreign_hi;              // of the outermost frame without a map
 };
 
 static void on_root(void *ctx, const struct pclnrt_root *root) {
@@ -78,14 +77,12 @@ mark_range(const uintptr_t *lo, const uintptr_t *hi) {
 static void on_words(void *ctx, uintptr_t *lo, uintptr_t *hi,
                      const struct pclnrt_root_frame *frame) {
   struct walk *walk = ctx;
-  if (!frame->foreign) {
+  if (!frame->foreign || pclnrt_gc_options.scan_foreign) {
     mark_range(lo, hi);
     return;
   }
-  if (hi > walk->foreign_hi)
-    walk->foreign_hi = hi;
   const struct range range = {lo, hi, *frame, walk->thread};
-  if (!pclnrt_gc_options.scan_foreign && !ranges_add(&foreign, range))
+  if (!ranges_add(&foreign, range))
     pclnrt_gc_fatal("gc-memory", "no memory to remember a frame without maps",
                     (uintptr_t)lo, (size_t)(hi - lo) * sizeof *lo);
 }
@@ -109,11 +106,10 @@ static void check(enum pcln_status status, const char *what,
 
 // --- Threads -----------------------------------------------------------------
 
-static void mark_saved(const struct pclnrt_thread *t, uintptr_t *foreign_hi) {
-  for (int i = 0; i < PCLNRT_CALLEE_SAVED; i++)
-    pclnrt_mark_maybe(t->context.regs[i]);
-  mark_range((const uintptr_t *)t->context.sp, foreign_hi);
-}
+// The visitor's registers begin with FP.
+_Static_assert(offsetof(struct pclnrt_context, regs) ==
+                   offsetof(struct pclnrt_context, fp) + sizeof(uint64_t),
+               "the registers that a callee preserves stand in a row");
 
 static void mark_thread(const struct pclnrt_thread *t,
                         struct pclnrt_root_visitor *v,
@@ -127,11 +123,10 @@ static void mark_thread(const struct pclnrt_thread *t,
     return;
   struct walk walk = {.thread = t};
   v->ctx = &walk;
+  v->registers = (const uintptr_t *)&t->context.fp;
   struct pclnrt_cursor c;
   pclnrt_thread_cursor(t, &c);
   check(pclnrt_roots_stack(&c, v, stats, &pclnrt_gc_stderr), "the stack", t);
-  if (pclnrt_gc_options.scan_foreign && walk.foreign_hi)
-    mark_saved(t, walk.foreign_hi);
 }
 
 void pclnrt_collect_roots(struct pclnrt_root_stats *stats) {
@@ -177,8 +172,12 @@ _Noreturn static void die_of(const struct range *r, const uintptr_t *slot,
   pclnrt_report_begin(&report, NULL);
   pclnrt_out_str(o, "the frame of ");
   out_function(o, r->frame.pc);
-  pclnrt_out_str(o, " holds at sp+");
-  pclnrt_out_hex(o, (uintptr_t)slot - r->frame.sp);
+  if ((uintptr_t)slot >= r->frame.sp && (uintptr_t)slot < r->frame.cfa) {
+    pclnrt_out_str(o, " holds at sp+");
+    pclnrt_out_hex(o, (uintptr_t)slot - r->frame.sp);
+  } else {
+    pclnrt_out_str(o, " holds in a register");
+  }
   pclnrt_out_str(o, " the only reference to the object at ");
   pclnrt_out_hex(o, pclnrt_cell_start(cell));
   if (cell.block->type) {

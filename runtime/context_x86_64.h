@@ -51,10 +51,11 @@ static inline bool pclnrt_uc_dwarf(const void *ucontext, unsigned dwarf,
   return place;
 }
 
-// DWARF numbers of the registers that a callee gives back as they were.
-#define PCLNRT_CALLEE_SAVED                                                    \
-  { 3, 6, 12, 13, 14, 15 }
-enum { PCLNRT_N_CALLEE_SAVED = 6 };
+// DWARF numbers of the registers that a callee gives back as they were: FP
+// first, then rbx and r12 to r15.
+#define PCLNRT_SAVED_REGISTERS                                                 \
+  { 6, 3, 12, 13, 14, 15 }
+enum { PCLNRT_N_SAVED_REGISTERS = 6 };
 
 // For the register dump of a crash, in Go's order.
 struct pclnrt_reg_name {

@@ -187,7 +187,7 @@ static enum pcln_status visit_unmapped(struct walk *w,
     return fail_frame(w, f, PCLN_NOT_FOUND, "roots-walk",
                       "the outermost frame has no known size");
   if (!w->has_saved)
-    pclnrt_saved_begin(&w->saved, &w->start);
+    pclnrt_saved_begin(&w->saved, &w->start, w->v->registers);
   w->has_saved = true;
   pclnrt_saved_visit(&w->saved, &w->callee);
   if (ucontext)

@@ -18,8 +18,10 @@
 // reference that the runtime does not know of.
 //
 // Registers. A frame without maps may keep a reference in a register that its
-// callees save. Whoever makes the cursor therefore stores the registers in its
-// own frame, which the walk begins with (__builtin_unwind_init() does it).
+// callees save; where, call frame information tells. Of those that no frame of
+// the walk has saved, the visitor gives the values; or whoever makes the cursor
+// stores them in its own frame, with which the walk begins
+// (__builtin_unwind_init() does it).
 //
 // But for pclnrt_roots_tls_here, nothing here allocates, locks or prints, so it
 // may run while the world is stopped; different stacks may be visited by
@@ -63,6 +65,10 @@ struct pclnrt_root_visitor {
   // FUNCDATA_GC or an old map calls conservative.
   void (*words)(void *ctx, uintptr_t *lo, uintptr_t *hi,
                 const struct pclnrt_root_frame *frame);
+  // The values, where the walk begins, of the registers that callees save, in
+  // the order of PCLNRT_SAVED_REGISTERS (context_x86_64.h: rbp, rbx, r12 to
+  // r15); null: the first frame has stored them.
+  const uintptr_t *registers;
   // Whether the data word of an interface of this type is a reference; null:
   // `type` is a struct pclnrt_gc_type.
   bool (*boxed)(void *ctx, const void *type);

@@ -105,11 +105,12 @@ struct pclnrt_saved {
   struct pclnrt_cursor c;
   struct pclnrt_frame f; // the frame reached
   bool inside;           // there is one
-  uint64_t at[PCLNRT_N_CALLEE_SAVED], visited[PCLNRT_N_CALLEE_SAVED];
+  uint64_t at[PCLNRT_N_SAVED_REGISTERS], visited[PCLNRT_N_SAVED_REGISTERS];
 };
-// From where the walk starts.
+// From where the walk starts, with the visitor's `registers`.
 void pclnrt_saved_begin(struct pclnrt_saved *r,
-                        const struct pclnrt_cursor *start);
+                        const struct pclnrt_cursor *start,
+                        const uintptr_t *values);
 // Goes on to the frame of `s`, a foreign one further out, and visits what its
 // callees have saved for it. What is found for one is not found again.
 void pclnrt_saved_visit(struct pclnrt_saved *r, struct pclnrt_scan *s);

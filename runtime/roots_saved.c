@@ -22,8 +22,8 @@
 
 #include <string.h>
 
-static const uint8_t registers[] = PCLNRT_CALLEE_SAVED;
-enum { N = PCLNRT_N_CALLEE_SAVED };
+static const uint8_t registers[] = PCLNRT_SAVED_REGISTERS;
+enum { N = PCLNRT_N_SAVED_REGISTERS };
 
 // Bytes from the CFA to where each register is saved; 0: it is not.
 struct places {
@@ -145,8 +145,11 @@ static void find_saved(uint64_t key, struct places *out) {
 // --- Walking up to a foreign frame -------------------------------------------
 
 void pclnrt_saved_begin(struct pclnrt_saved *r,
-                        const struct pclnrt_cursor *start) {
+                        const struct pclnrt_cursor *start,
+                        const uintptr_t *values) {
   *r = (struct pclnrt_saved){.c = *start};
+  for (int i = 0; i < N && values; i++)
+    r->at[i] = (uint64_t)&values[i];
 }
 
 // All registers are where an interrupted frame left them.

@@ -82,11 +82,19 @@ static inline void note_report(void *ctx, const struct pcln_report *r) {
   snprintf(s->text, sizeof s->text, "%s", r->text);
 }
 
-static inline void look(struct seen *s, struct pclnrt_cursor *c, bool poison) {
-  const struct pclnrt_root_visitor v = {
-      .ctx = s, .root = note_root, .words = note_words, .poison_dead = poison};
+static inline void look_with(struct seen *s, struct pclnrt_cursor *c,
+                             bool poison, const uintptr_t *registers) {
+  const struct pclnrt_root_visitor v = {.ctx = s,
+                                        .root = note_root,
+                                        .words = note_words,
+                                        .registers = registers,
+                                        .poison_dead = poison};
   const struct pcln_sink sink = {note_report, s};
   s->status = pclnrt_roots_stack(c, &v, &s->stats, &sink);
+}
+
+static inline void look(struct seen *s, struct pclnrt_cursor *c, bool poison) {
+  look_with(s, c, poison, NULL);
 }
 
 static inline bool has_root(const struct seen *s, uintptr_t value,

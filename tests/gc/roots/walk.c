@@ -42,6 +42,19 @@ void pclnrt_testing_collect(void *arg) {
   look(&seen, &c, false);
 }
 
+// One that stores no register, but knows their values. What it has saved itself
+// is in its frame all the same.
+void pclnrt_testing_registers(void *arg);
+void pclnrt_testing_registers(void *arg) {
+  uintptr_t registers[6] = {0};
+  struct pclnrt_cursor c;
+  (void)arg;
+  pclnrt_cursor_here(&c);
+  __asm__("movq %%rbx, %0" : "=m"(registers[1]));
+  memset(&seen, 0, sizeof seen);
+  look_with(&seen, &c, false, registers);
+}
+
 static void collect_poisoning(void *arg) {
   (void)arg;
   struct pclnrt_cursor c;
@@ -303,6 +316,12 @@ static void registers_of_foreign_code(void) {
   CHECK(has_word(&seen, REF(8), "keep_in_register"));
 }
 
+static void registers_that_nobody_saved(void) {
+  CHECK(keep_in_register(~REF(8), pclnrt_testing_registers, NULL) == REF(8));
+  CHECK(seen.status == PCLN_OK);
+  CHECK(has_word(&seen, REF(8), "keep_in_register"));
+}
+
 // --- Other stacks and threads
 // ------------------------------------------------------
 
@@ -440,6 +459,7 @@ int main(void) {
   what_the_runtime_calls();
   what_the_runtime_calls_out();
   registers_of_foreign_code();
+  registers_that_nobody_saved();
   another_stack();
   a_thread();
   another_thread();
