@@ -37,6 +37,9 @@
 
 #include <string.h>
 
+// Compiled twice, for one and for several threads.
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 enum {
   RING = 8, // a power of two
   PIECE = 64 << 10,
@@ -156,7 +159,7 @@ __attribute__((noinline)) static bool make_room(struct marker *m) {
   return true;
 }
 
-static inline void push(struct marker *m, uintptr_t entry) {
+ALWAYS_INLINE void push(struct marker *m, uintptr_t entry) {
   struct pclnrt_mark_chunk *work = m->work;
   if (__builtin_expect(work->n == PCLNRT_MARK_CHUNK, 0) && !make_room(m))
     return;
@@ -178,13 +181,13 @@ static bool push_string(struct marker *m, uintptr_t word) {
 
 // --- One reference -----------------------------------------------------------
 
-static inline void count(struct marker *m, const struct pclnrt_block *b) {
+ALWAYS_INLINE void count(struct marker *m, const struct pclnrt_block *b) {
   m->live_objects++;
   m->live_bytes += pclnrt_cell_size(b);
 }
 
 // An object was found: marked if it was not. `sure`: `word` is a reference.
-static inline void mark_cell(struct marker *m, struct pclnrt_cell c,
+ALWAYS_INLINE void mark_cell(struct marker *m, struct pclnrt_cell c,
                              uintptr_t word, bool alone, bool sure) {
   if (pclnrt_cell_marked(c))
     return;
@@ -200,7 +203,7 @@ static inline void mark_cell(struct marker *m, struct pclnrt_cell c,
     push(m, pclnrt_cell_start(c));
 }
 
-static inline void mark_word(struct marker *m, uintptr_t word, bool alone) {
+ALWAYS_INLINE void mark_word(struct marker *m, uintptr_t word, bool alone) {
   struct pclnrt_cell c;
   if (__builtin_expect(pclnrt_heap_find(word, &c), 1))
     mark_cell(m, c, word, alone, true);
@@ -271,7 +274,7 @@ static void scan_codes(struct marker *m, const struct pclnrt_gc_type *type,
   }
 }
 
-static inline void scan_mask(struct marker *m, uint64_t pointers,
+ALWAYS_INLINE void scan_mask(struct marker *m, uint64_t pointers,
                              const uintptr_t *w, bool alone) {
   for (; pointers; pointers &= pointers - 1)
     mark_word(m, w[__builtin_ctzll(pointers)], alone);
@@ -321,7 +324,7 @@ __attribute__((noinline)) static void scan_headed(struct marker *m,
   scan_elements(m, &l, lo, end - lo > PIECE ? lo + PIECE : end, alone);
 }
 
-static inline void scan(struct marker *m, uintptr_t entry, bool alone) {
+ALWAYS_INLINE void scan(struct marker *m, uintptr_t entry, bool alone) {
   struct pclnrt_block *b =
       &pclnrt_heap.blocks[(entry - pclnrt_heap.base) >> PCLNRT_BLOCK_SHIFT];
   m->slot = entry;
@@ -352,7 +355,7 @@ static void share(struct marker *m) {
 }
 
 // Until its own chunk and its ring are empty.
-static inline void work_off(struct marker *m, bool alone) {
+ALWAYS_INLINE void work_off(struct marker *m, bool alone) {
   for (unsigned i = 0, empty = 0; empty < RING; i++) {
     uintptr_t entry = 0;
     if (m->work->n) {
@@ -373,7 +376,7 @@ static inline void work_off(struct marker *m, bool alone) {
   }
 }
 
-static inline void run(struct marker *m, bool alone) {
+ALWAYS_INLINE void run(struct marker *m, bool alone) {
   for (;;) {
     work_off(m, alone);
     struct pclnrt_mark_chunk *chunk = pclnrt_queue_take(alone ? 1 : n_markers);
