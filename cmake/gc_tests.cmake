@@ -20,3 +20,37 @@ endfunction()
 foreach(name collect_finalize collect_mark collect_pace collect_threads)
   pclntab_collect_test(${name})
 endforeach()
+
+if(PCLNTAB_SANITIZE)
+  return()
+endif()
+
+# The runtime as programs with sanitizers need it.
+get_target_property(sanitized_sources pclntab_lookup SOURCES)
+list(FILTER sanitized_sources EXCLUDE REGEX ${in_files})
+foreach(objects pclnrt_objects pclnrt_heap_objects pclnrt_collect_objects)
+  get_target_property(sources ${objects} SOURCES)
+  list(APPEND sanitized_sources ${sources})
+endforeach()
+get_target_property(runtime_options pclnrt_objects COMPILE_OPTIONS)
+foreach(sanitizer address thread)
+  add_library(pclnrt_${sanitizer} STATIC ${sanitized_sources})
+  target_compile_options(pclnrt_${sanitizer} PRIVATE
+    -fsanitize=${sanitizer} -fno-omit-frame-pointer ${runtime_options})
+  target_compile_definitions(pclnrt_${sanitizer} PRIVATE _GNU_SOURCE)
+  target_link_libraries(pclnrt_${sanitizer} PRIVATE pclntab_warnings)
+endforeach()
+
+# Threads under the thread sanitizer.
+foreach(name collect_finalize collect_mark collect_threads)
+  add_executable(gc_tsan_${name} ${PROJECT_SOURCE_DIR}/tests/gc/${name}.c)
+  target_include_directories(gc_tsan_${name} PRIVATE
+    ${PROJECT_SOURCE_DIR}/runtime)
+  target_compile_definitions(gc_tsan_${name} PRIVATE _GNU_SOURCE)
+  target_compile_options(gc_tsan_${name} PRIVATE -O1 -g -fsanitize=thread)
+  target_link_options(gc_tsan_${name} PRIVATE -fsanitize=thread)
+  target_link_libraries(gc_tsan_${name} PRIVATE pclnrt_thread
+    pclntab_warnings pclntab_headers Threads::Threads ${CMOCKA_LIBRARY})
+  add_test(NAME gc/tsan-${name} COMMAND gc_tsan_${name})
+  set_tests_properties(gc/tsan-${name} PROPERTIES LABELS gc TIMEOUT 200)
+endforeach()

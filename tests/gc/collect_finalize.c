@@ -13,7 +13,8 @@ static _Atomic size_t n_seen;
 
 static void note(void *obj, void *arg) {
   (void)arg;
-  seen[n_seen++] = ((struct node *)obj)->value;
+  seen[n_seen] = ((struct node *)obj)->value;
+  n_seen++; // last: another thread may wait for it
 }
 
 static struct node *noted(size_t value) {
