@@ -67,6 +67,7 @@ static void remember(uint64_t key, uint32_t module,
       [ARGS] = (uint64_t)s->args,
       [SIZES] = join(s->n_locals, s->n_args),
       [PLACES] = join((uint32_t)s->locals_off, (uint32_t)s->args_off),
+      [ROW] = s->row,
       [IDENTITY] =
           join(s->func_idx, module) | (uint64_t)s->kind << 48 | flags << 56,
   };
