@@ -15,3 +15,8 @@ endforeach()
 add_test(NAME gc/retention
   COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/retention.sh ${PROJECT_BINARY_DIR})
 set_tests_properties(gc/retention PROPERTIES LABELS gc TIMEOUT 120)
+
+# Maps with a pointer bit cleared, found by --verify and under stress.
+add_test(NAME gc/broken_maps
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/broken_maps.sh ${PROJECT_BINARY_DIR})
+set_tests_properties(gc/broken_maps PROPERTIES LABELS gc TIMEOUT 300)

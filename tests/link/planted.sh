@@ -24,7 +24,7 @@ plants() {
   local faults=$1
   shift
   cp sound broken
-  python3 "$source/tests/link/plant.py" broken "$@"
+  python3 "$source/tests/support/plant.py" broken "$@"
   if "$dump" --verify broken >verdict; then fail "sound: $*"; fi
   local got
   got=$(sed -n 's/^found \([^ ]*\) .*/\1/p' verdict | sort | xargs)

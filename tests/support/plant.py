@@ -16,12 +16,17 @@ import sys
 CHECKSUM = 80  # where it is in the module header
 
 
+def crc32c_table():
+    table = list(range(256))
+    for _ in range(8):
+        table = [c >> 1 ^ (0x82F63B78 if c & 1 else 0) for c in table]
+    return table
+
+
 def crc32c(data):
-    crc = 0xFFFFFFFF
+    table, crc = crc32c_table(), 0xFFFFFFFF
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        crc = crc >> 8 ^ table[(crc ^ byte) & 255]
     return crc ^ 0xFFFFFFFF
 
 
@@ -39,26 +44,36 @@ def section(data, wanted):
     sys.exit(f"no section {wanted}")
 
 
+def part(path, name):
+    """Where a part of the table begins, in bytes from the table's byte 0."""
+    dump = subprocess.run([os.environ["dump"], "--header", path], text=True,
+                          check=True, capture_output=True).stdout
+    fields = [line.split() for line in dump.splitlines()
+              if line.startswith(f"part {name} ")]
+    return int(fields[0][2].partition("=")[2], 16)
+
+
+def seal(data):
+    """Makes the table's checksum right."""
+    at, length = section(data, ".pclntab")
+    data[at + CHECKSUM:at + CHECKSUM + 4] = bytes(4)
+    struct.pack_into("<I", data, at + CHECKSUM, crc32c(data[at:at + length]))
+
+
 def main():
     path, where, offset, *changes = sys.argv[1:]
     data = bytearray(open(path, "rb").read())
-    table, length = section(data, ".pclntab")
     if where == "annotations":
         at = section(data, ".debug_pclntab")[0]
     else:
-        dump = subprocess.run([os.environ["dump"], "--header", path], text=True,
-                              check=True, capture_output=True).stdout
-        part = [line.split() for line in dump.splitlines()
-                if line.startswith(f"part {where} ")]
-        at = table + int(part[0][2].partition("=")[2], 16)
+        at = section(data, ".pclntab")[0] + part(path, where)
     at += int(offset, 0)
     for i, change in enumerate(changes):
         value = int(change.lstrip("^"), 16)
         data[at + i] = data[at + i] ^ value if change[0] == "^" else value
-    data[table + CHECKSUM:table + CHECKSUM + 4] = bytes(4)
-    crc = crc32c(data[table:table + length])
-    struct.pack_into("<I", data, table + CHECKSUM, crc)
+    seal(data)
     open(path, "wb").write(data)
 
 
-main()
+if __name__ == "__main__":
+    main()
