@@ -85,9 +85,26 @@ static bool needs_row(const struct pcdis_checker *c, const struct maps *m,
   return !has_one_row(m) && !c->assembly && !never_collects(c, call);
 }
 
+// Words from the first one of row `index` that says something up to the locals'
+// end. A row of ours has the words of the function's largest frame, and says of
+// those that the frame does not have at this call that they are scalars.
+static int64_t words_used(const struct pcdis_checker *c, const struct maps *m,
+                          int32_t index) {
+  struct pcln_map_row row;
+  struct pcln_word w;
+  uint32_t next = 0;
+  if (!c->t->ours || c->t->stackmap_bits != 2 ||
+      pcln_ptrmap_row(&m->locals, (uint32_t)index, &row) != PCLN_OK)
+    return m->locals.n_words;
+  while (pcln_words_next(&row, &next, &w))
+    if (w.kind != PCLN_WORD_SCALAR)
+      return row.n_words - w.index;
+  return 0;
+}
+
 // The locals lie between SP at the call and their end.
 static void check_size(struct pcdis_checker *c, struct maps *m,
-                       const struct pcdis_step *call) {
+                       const struct pcdis_step *call, int32_t index) {
   const struct pcdis_claim *claim = &c->body.claims[call - c->body.steps];
   const uint8_t cfa = claim->rule.cfa;
   if (m->size_checked || !m->has_locals ||
@@ -99,7 +116,7 @@ static void check_size(struct pcdis_checker *c, struct maps *m,
                                     &m->varp_off, &argp_off);
     m->size_checked = !m->laid_out;
   }
-  const int64_t len = (int64_t)m->locals.n_words * c->t->ptr_size;
+  const int64_t len = words_used(c, m, index) * c->t->ptr_size;
   const int64_t room = (int64_t)claim->rule.cfa_off + m->varp_off;
   if (!m->laid_out || len == 0 || len <= room)
     return;
@@ -132,7 +149,7 @@ static void check_call(struct pcdis_checker *c, struct maps *m,
     return;
   }
   c->stats->calls_mapped++;
-  check_size(c, m, call);
+  check_size(c, m, call, index);
 }
 
 // --- A function's calls -----------------------------------------------------
