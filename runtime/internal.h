@@ -252,6 +252,8 @@ void pclnrt_traceback_out(struct pclnrt_out *o, struct pclnrt_cursor *c);
 
 // Forgets the rule of every pc.
 PCLN_API void pclnrt_test_empty_cache(void);
+// Forgets what frames are, by pc.
+PCLN_API void pclnrt_test_empty_sites(void);
 
 #pragma GCC visibility pop
 #endif

@@ -261,3 +261,8 @@ enum pcln_status pclnrt_site_find(uint64_t key, struct pclnrt_site *out) {
     remember(key, module, out);
   return status;
 }
+
+void pclnrt_test_empty_sites(void) {
+  for (size_t i = 0; i < sizeof sites / sizeof *sites; i++)
+    atomic_store(&sites[i].words[KEY], 0);
+}
