@@ -57,6 +57,9 @@ target_compile_definitions(test_format_doc PRIVATE
 foreach(module elf_image elf_write dwarf_line dwarf_info dwarf src_cfi)
   pclntab_unit_test(${module} pclntab_sources pclntab_model pclntab_lookup)
 endforeach()
+pclntab_unit_test(annot pclntab_sources pclntab_model pclntab_lookup)
+target_compile_definitions(test_annot PRIVATE
+  PCLN_ANNOTATIONS_DOC="${PROJECT_SOURCE_DIR}/docs/annotations.md")
 target_compile_definitions(test_dwarf PRIVATE
   PCLN_DWARF_SEEDS="${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/dwarf")
 pclntab_unit_test(dump pclntab_dump_objects pclntab_check_objects
@@ -108,7 +111,8 @@ add_test(NAME text/listing COMMAND ${PROJECT_SOURCE_DIR}/tests/text/listing.sh
 set_tests_properties(text/listing PROPERTIES LABELS text TIMEOUT 200)
 
 # The whole chain, one feature a test, on each linker.
-foreach(feature annot_user annotated archives damage dump failing go_compat kinds
+foreach(feature annot_faults annot_targets annot_user
+        annotated archives damage dump failing go_compat kinds
         layouts lld lto planted
         placement refused relocatable responses same sections shared)
   add_test(NAME link/${feature}
