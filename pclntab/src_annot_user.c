@@ -237,11 +237,11 @@ enum pcln_status pcln_annot_place_labels(struct pcln_annot_labels *labels,
                                          struct pcln_module *m,
                                          struct pcln_source_stats *stats,
                                          const struct pcln_sink *sink) {
-  struct pcln_annot_label *l = labels->list, *end = l + labels->n;
   struct pcln_stream s;
   enum pcln_status st = PCLN_OK;
   if (!labels->n)
     return st;
+  struct pcln_annot_label *l = labels->list, *const end = l + labels->n;
   pcln_stream_init(&s, m->quantum);
   qsort(l, labels->n, sizeof *l, by_place);
   while (l < end && st == PCLN_OK) { // FUNCDATA of a function come first
