@@ -10,6 +10,11 @@
 // be given back. A second bit says that a free block has memory behind it
 // ("dirty"); one without is zero when it is used again.
 //
+// But for the first few MiB, huge pages are asked for: a program that follows
+// references from anywhere to anywhere spends a good part of its time, and the
+// marker's, on finding pages (a fifth less for the benchmarks "allocation" and
+// "pointer-chasing").
+//
 // Under a limit of addresses (RLIMIT_AS) half of what is left is reserved: the
 // program needs the rest for its stacks and malloc.
 #include "heap_internal.h"
@@ -125,6 +130,9 @@ static bool commit_to(uint32_t end) {
       !commit(pclnrt_heap.blocks, sizeof *pclnrt_heap.blocks, lo, end) ||
       !commit(pclnrt_heap.bits, sizeof *pclnrt_heap.bits, lo, end))
     return false;
+  if (lo) // a small heap is to stay small
+    pclnrt_sys_prefer_huge((void *)pclnrt_block_start(&pclnrt_heap.blocks[lo]),
+                           (size_t)(end - lo) << PCLNRT_BLOCK_SHIFT);
   pages.committed = end;
   return true;
 }

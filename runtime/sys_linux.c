@@ -96,6 +96,10 @@ bool pclnrt_sys_forget(void *mem, size_t len) {
                                 MADV_DONTNEED, 0, 0, 0));
 }
 
+void pclnrt_sys_prefer_huge(void *mem, size_t len) {
+  pclnrt_syscall(SYS_madvise, (long)mem, (long)len, MADV_HUGEPAGE, 0, 0, 0);
+}
+
 // The first number of /proc/self/statm: pages of addresses in use.
 static uint64_t pages_in_use(void) {
   char text[64];
