@@ -29,19 +29,26 @@ using namespace llvm;
 
 namespace {
 
+// Areas of more words are cleared by memset.
+constexpr size_t kWordStores = 12;
+// Bytes that the optimiser may have made of a struct with references.
+constexpr uint64_t kSmallRaw = 64;
+
 // Bytes of an alloca, 0 if that is not constant.
 uint64_t size_of(const AllocaInst &a, const DataLayout &dl) {
   auto size = a.getAllocationSize(dl);
   return size && !size->isScalable() ? size->getFixedValue() : 0;
 }
 
-// Memory that the optimiser or the ABI typed, not the program.
-bool is_raw(Type *t) {
+// Memory that the optimiser or the ABI may have typed, not the program. Long
+// arrays of bytes are the program's own.
+bool is_raw(Type *t, uint64_t size) {
   while (auto *a = dyn_cast<ArrayType>(t))
     t = a->getElementType();
   if (auto *s = dyn_cast<StructType>(t))
     return !s->hasName();
-  return t->isIntegerTy() || t->isVectorTy();
+  return t->isIntegerTy(8) ? size <= kSmallRaw
+                           : t->isIntegerTy() || t->isVectorTy();
 }
 
 #if LLVM_VERSION_MAJOR >= 20
@@ -56,7 +63,8 @@ public:
   Writes(AllocaInst &a, const Values &values_, Layout &layout_)
       : values(values_), layout(layout_),
         dl(a.getFunction()->getParent()->getDataLayout()), size(size_of(a, dl)),
-        raw(is_raw(a.getAllocatedType())) {
+        typed(layout_.any()),
+        raw(!typed && is_raw(a.getAllocatedType(), size)) {
     visit(&a, {0, 0});
     while (!work.empty()) {
       auto [v, place] = work.pop_back_val();
@@ -102,7 +110,7 @@ private:
                isa<FreezeInst>(i)) {
       visit(i, p);
     } else if (auto *m = dyn_cast<MemTransferInst>(i)) {
-      if (m->getRawDest() == u.get() && raw && may_copy_refs(*m))
+      if (m->getRawDest() == u.get() && may_copy_refs(*m))
         written(p, length(*m));
     }
   }
@@ -126,14 +134,17 @@ private:
     return n == nullptr ? size : n->getLimitedValue();
   }
 
-  // False if the source is known to hold no references.
+  // Whether the copy may bring references to words that show none: its source
+  // has some by its type, or neither type says anything.
   bool may_copy_refs(const MemTransferInst &m) const {
     const Value *from = getUnderlyingObject(m.getRawSource());
     if (auto *g = dyn_cast<GlobalVariable>(from))
-      return !g->isConstant() && has_refs(g->getValueType());
-    if (auto *a = dyn_cast<AllocaInst>(from))
-      return has_refs(a->getAllocatedType()) || is_raw(a->getAllocatedType());
-    return true;
+      return !g->isConstant() && !typed && has_refs(g->getValueType());
+    auto *a = dyn_cast<AllocaInst>(from);
+    if (a != nullptr && has_refs(a->getAllocatedType()))
+      return !typed;
+    return raw &&
+           (a == nullptr || is_raw(a->getAllocatedType(), size_of(*a, dl)));
   }
 
   void written(Place p, uint64_t bytes) {
@@ -151,7 +162,8 @@ private:
   Layout &layout;
   const DataLayout &dl;
   uint64_t size;
-  bool raw;
+  bool typed; // its type shows references
+  bool raw;   // its type says nothing
   DenseMap<Value *, Place> seen;
   SmallVector<std::pair<Value *, Place>, 8> work;
 };
@@ -199,6 +211,8 @@ void Areas::find(const Values &values) {
     Writes(*a, values, l);
     if (!l.any())
       continue;
+    // AddressSanitizer would move it to memory that is no fixed place.
+    a->setMetadata(LLVMContext::MD_nosanitize, MDNode::get(f.getContext(), {}));
     number[a] = unsigned(all.size());
     all.push_back({a, std::move(l)});
   }
@@ -238,22 +252,15 @@ void Areas::step(const Instruction &i, Set &now) const {
     now.reset(n);
 }
 
-void Areas::find_alive(const std::vector<Safepoint> &points) {
-  Set always(unsigned(all.size()), true);
-  always.reset(marked);
+// Walks forward to what is alive at the end of each block: on some way there,
+// or on all of them.
+DenseMap<const BasicBlock *, BitVector> Areas::solve(bool on_all) const {
   DenseMap<const BasicBlock *, Set> out;
-  auto entry = [&](const BasicBlock &b) {
-    Set now = always;
-    for (const BasicBlock *p : predecessors(&b))
-      if (auto it = out.find(p); it != out.end())
-        now |= it->second;
-    return now;
-  };
   ReversePostOrderTraversal<Function *> order(&f);
-  for (bool changed = !all.empty(); changed;) {
+  for (bool changed = true; changed;) {
     changed = false;
     for (BasicBlock *b : order) {
-      Set now = entry(*b);
+      Set now = at_entry(*b, out, on_all);
       for (Instruction &i : *b)
         step(i, now);
       Set &old = out[b];
@@ -263,13 +270,60 @@ void Areas::find_alive(const std::vector<Safepoint> &points) {
       }
     }
   }
+  return out;
+}
+
+BitVector Areas::at_entry(const BasicBlock &b,
+                          const DenseMap<const BasicBlock *, Set> &out,
+                          bool on_all) const {
+  Set now(unsigned(all.size()), true);
+  now.reset(marked);
+  bool first = true;
+  for (const BasicBlock *p : predecessors(&b)) {
+    auto it = out.find(p);
+    if (it == out.end())
+      continue; // not walked yet
+    if (first || !on_all)
+      now |= it->second;
+    else
+      now &= it->second;
+    first = false;
+  }
+  return now;
+}
+
+// A lifetime that begins on some of the ways to a place only would leave the
+// others with memory that was never cleared. Such an area lives always.
+void Areas::drop_unclear_lifetimes() {
+  auto some = solve(false), every = solve(true);
+  Set unclear(unsigned(all.size()));
+  for (BasicBlock &b : f) {
+    Set a = at_entry(b, some, false), c = at_entry(b, every, true);
+    unclear |= a ^= c;
+  }
+  for (auto it = markers.begin(); it != markers.end();) {
+    if (!unclear.test(number.lookup(marked_alloca(*it->first)))) {
+      ++it;
+      continue;
+    }
+    it->first->eraseFromParent();
+    it = markers.erase(it);
+  }
+  marked.reset(unclear);
+}
+
+void Areas::find_alive(const std::vector<Safepoint> &points) {
   alive.resize(points.size());
+  if (all.empty())
+    return;
+  drop_unclear_lifetimes();
+  auto out = solve(false);
   DenseMap<const Instruction *, size_t> at;
   for (size_t i = 0; i < points.size(); i++)
     at[points[i].call] = i;
-  for (BasicBlock *b : order) {
-    Set now = entry(*b);
-    for (Instruction &i : *b) {
+  for (BasicBlock &b : f) {
+    Set now = at_entry(b, out, false);
+    for (Instruction &i : b) {
       step(i, now);
       if (auto it = at.find(&i); it != at.end())
         for (unsigned n : now.set_bits())
@@ -301,51 +355,41 @@ bool is_written_soon(AllocaInst *a, BasicBlock::iterator from, uint64_t size,
   return false;
 }
 
-// Stores null to each word that the type calls a reference.
-void clear(AllocaInst *a, BasicBlock::iterator at) {
+// Stores null to each word that may be a reference.
+void clear(const Area &area, BasicBlock::iterator at) {
+  AllocaInst *a = area.memory;
   const DataLayout &dl = a->getFunction()->getParent()->getDataLayout();
-  Layout l = layout_of(a->getAllocatedType(), dl, false);
-  uint64_t size = size_of(*a, dl);
+  const auto &words = area.layout.words;
   IRBuilder<> b(at->getParent(), at);
   b.SetCurrentDebugLocation(DebugLoc());
-  unsigned n = 0;
-  for (uint8_t w : l.words)
-    n += w >= PCLN_CODE_POINTER;
-  if (l.repeat > 1 || n > 8 ||
-      dl.getTypeAllocSize(a->getAllocatedType()) != size) {
-    b.CreateMemSet(a, b.getInt8(0), size, a->getAlign());
+  if (area.layout.repeat > 1 || words.size() > kWordStores) {
+    b.CreateMemSet(a, b.getInt8(0), size_of(*a, dl), a->getAlign());
     return;
   }
   Constant *null = Constant::getNullValue(b.getPtrTy(kRefSpace));
-  auto store = [&](size_t w) {
-    b.CreateAlignedStore(null, b.CreateConstGEP1_64(b.getInt64Ty(), a, w),
-                         Align(8));
-  };
-  for (size_t w = 0; w < l.words.size(); w++) {
-    if (l.words[w] >= PCLN_CODE_POINTER)
-      store(w);
-    if (l.words[w] == PCLN_CODE_MULTIWORD) // its data word too
-      store(++w);
-  }
+  for (size_t w = 0; w < words.size(); w++)
+    if (words[w] != PCLN_CODE_SCALAR ||
+        (w > 0 && words[w - 1] == PCLN_CODE_MULTIWORD))
+      b.CreateAlignedStore(null, b.CreateConstGEP1_64(b.getInt64Ty(), a, w),
+                           Align(8));
 }
 
 } // namespace
 
 void Areas::clear_at_begin(const Leaves &leaves) {
   const DataLayout &dl = f.getParent()->getDataLayout();
-  auto clear_unless_written = [&](AllocaInst *a, BasicBlock::iterator at) {
-    if (has_refs(a->getAllocatedType()) &&
-        !is_written_soon(a, at, size_of(*a, dl), leaves))
-      clear(a, at);
+  auto clear_unless_written = [&](unsigned n, BasicBlock::iterator at) {
+    AllocaInst *a = all[n].memory;
+    if (!is_written_soon(a, at, size_of(*a, dl), leaves))
+      clear(all[n], at);
   };
   for (auto [marker, begins] : markers)
     if (begins)
-      clear_unless_written(const_cast<AllocaInst *>(marked_alloca(*marker)),
+      clear_unless_written(number.lookup(marked_alloca(*marker)),
                            std::next(marker->getIterator()));
   for (unsigned n = 0; n < all.size(); n++)
     if (!marked.test(n))
-      clear_unless_written(all[n].memory,
-                           f.getEntryBlock().getFirstNonPHIOrDbgOrAlloca());
+      clear_unless_written(n, f.getEntryBlock().getFirstNonPHIOrDbgOrAlloca());
 }
 
 void copy_byval_arguments(Function &f) {

@@ -172,6 +172,11 @@ private:
   void find(const Values &values);
   void find_lifetimes();
   void step(const llvm::Instruction &i, Set &now) const;
+  llvm::DenseMap<const llvm::BasicBlock *, Set> solve(bool on_all) const;
+  Set at_entry(const llvm::BasicBlock &b,
+               const llvm::DenseMap<const llvm::BasicBlock *, Set> &out,
+               bool on_all) const;
+  void drop_unclear_lifetimes();
   void find_alive(const std::vector<Safepoint> &points);
 
   llvm::Function &f;
