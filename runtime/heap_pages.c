@@ -143,6 +143,7 @@ static bool extend(uint32_t end) {
     return false;
   if (end > pages.committed) {
     uint32_t ahead = end + (end / 8 > STEP ? end / 8 : STEP);
+    ahead -= ahead % (uint32_t)(ALIGNMENT >> PCLNRT_BLOCK_SHIFT);
     if (ahead > pages.n)
       ahead = pages.n;
     if (!commit_to(ahead) && !commit_to(end))
