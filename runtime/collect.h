@@ -34,7 +34,7 @@
 
 // Of PCLNTAB_DEBUG; see gc.h.
 struct pclnrt_gc_options {
-  bool trace, dead, poison, scan_foreign;
+  bool trace, dead, poison, scan_foreign, ignore_dangling;
   bool stress;
   uint64_t seed;         // of stress
   uint64_t stress_every; // at least 1

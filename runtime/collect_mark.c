@@ -98,6 +98,8 @@ static void out_place(struct pclnrt_out *o, const struct marker *m) {
 
 __attribute__((noinline, cold)) static void dangling(struct marker *m,
                                                      uintptr_t word) {
+  if (pclnrt_gc_options.ignore_dangling)
+    return;
   m->faults++;
   if (pclnrt_mark_sink) {
     const struct pcln_report report = {.severity = PCLN_ERROR,

@@ -38,6 +38,8 @@
 //   gcdead=1        overwrite dead words of frames with 0x6969696969696969
 //   gcpoison=1      fill freed memory with 0x6b, and check it when it is reused
 //   gcforeign=scan  scan frames without maps word by word (default: fatal)
+//   gcdangling=ignore  a reference to where no object is (default: fatal) is
+//                   none; for unions of integers and references
 //   gcgoal=PERCENT  as pclnrt_gc_set_goal
 //   gclimit=BYTES   as pclnrt_gc_set_limit
 //   gcthreads=N     threads that mark; default: processors, at most 4
@@ -213,8 +215,9 @@ PCLN_API size_t pclnrt_gc_check(const struct pcln_sink *sink);
 typedef void pclnrt_gc_finalizer(void gcref *obj, void *arg);
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pclnrt_gc_set_finalizer(void gcref *obj, pclnrt_gc_finalizer *fn, void *arg);
-// Runs finalizers that are due, here and now. Returns how many. Without it they
-// run on a thread of the collector's, which starts when the first is due.
+// Runs finalizers that are due, here and now. Returns how many. From the first
+// call on the program runs them so; without it they run on a thread of the
+// collector's, which starts when the first is due.
 PCLN_API size_t pclnrt_gc_finalize(void);
 
 // A weak reference: an object of the collector's that does not keep `obj`

@@ -59,6 +59,10 @@ static bool set_foreign(struct value v) {
   pclnrt_gc_options.scan_foreign = is(v, "scan");
   return is(v, "scan") || is(v, "fatal");
 }
+static bool set_dangling(struct value v) {
+  pclnrt_gc_options.ignore_dangling = is(v, "ignore");
+  return is(v, "ignore") || is(v, "fatal");
+}
 static bool set_trace(struct value v) {
   return flag(v, &pclnrt_gc_options.trace);
 }
@@ -115,7 +119,7 @@ static const struct {
     {"gcdead", set_dead},       {"gcstress_every", set_stress_every},
     {"gcpoison", set_poison},   {"gcforeign", set_foreign},
     {"gcgoal", set_goal},       {"gclimit", set_limit},
-    {"gcthreads", set_threads},
+    {"gcthreads", set_threads}, {"gcdangling", set_dangling},
 };
 enum { N_KEYS = sizeof keys / sizeof *keys };
 

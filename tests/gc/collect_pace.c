@@ -258,6 +258,8 @@ static void faults_are_fatal(void **state) {
   assert_int_not_equal(run_subject("gctrace=0", "dangling", out, sizeof out),
                        0);
   assert_non_null(strstr(out, "[gc-dangling]\n"));
+  assert_int_equal(
+      run_subject("gcdangling=ignore", "dangling", out, sizeof out), 0);
   assert_int_not_equal(run_subject("gctrace=0", "slice", out, sizeof out), 0);
   assert_non_null(strstr(out, "[gc-slice]\n"));
 }
