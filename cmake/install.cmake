@@ -30,7 +30,7 @@ set(headers pclntab/format.h pclntab/status.h pclntab/pclntab.h
   pclntab/buildinfo.h pclntab/image.h pclntab/locate.h pclntab/reader.h
   pclntab/scan.h pclntab/go_funcdata.h pclntab/go_names.h pclntab/stackmap.h pclntab/module.h
   pclntab/roots_table.h pclntab/funcdata.h pclntab/funcdata.inc
-  pclntab/check.h disasm/disasm.h runtime/pclnrt.h)
+  pclntab/check.h disasm/disasm.h runtime/pclnrt.h runtime/gc.h runtime/roots.h)
 
 install(TARGETS ${libraries} EXPORT pclntab-targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}

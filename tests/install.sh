@@ -29,9 +29,10 @@ blocks() {
     sed "s|/usr/local|$prefix|g"
 }
 mkdir "$tmp/readme" && cd "$tmp/readme"
-# Two C blocks: hello.c, then statements that go into a function.
+# Three C blocks: hello.c, statements that go into a function, list.c.
 blocks c | awk '/^#include <pclntab/ { n++ } { print > ("block" n ".c") }'
 mv block1.c hello.c
+mv block3.c list.c
 {
   echo '#include <stdio.h>'
   grep '^#include' block2.c
@@ -48,6 +49,8 @@ bash -euxo pipefail commands >out 2>&1 || { cat out; fail "README's commands"; }
 for text in 'SIGSEGV' 'first(...)' 'sum(...)' 'main(...)' 'hello.c:'; do
   grep -qF "$text" out || { cat out; fail "README: no $text in the traceback"; }
 done
+[ "$(grep -c '^last value 9999999, was collected, heap within 16 MB$' out)" = 3 ] ||
+  { cat out; fail "README's collected list"; }
 gcc -O2 -g -Wno-unused-result runtime.c -fuse-ld=gold \
   -Wl,-plugin,"$prefix/lib/pclntab/pclntab-ld.so" -lpclnrt -o runtime
 strip runtime
@@ -125,11 +128,13 @@ main=$(nm by-pkg-config | awk '$3 == "main" { print "0x" $1 }')
 ./read-table by-pkg-config 0x1 | grep -q 'not found' ||
   fail "read-table and an address outside"
 
-# Each header by itself, in C and in C++.
+# Each header by itself, in C and in C++; the collector's is for clang alone.
 for header in "$prefix"/include/pclntab/*.h; do
+  compiler=gcc
+  [ "${header##*/}" != gc.h ] || compiler=clang-19
   for language in c c++; do
     echo "#include <pclntab/$(basename "$header")>" |
-      gcc -x $language -Wall -Wextra -Werror $(pkg-config --cflags pclntab) \
+      $compiler -x $language -Wall -Wextra -Werror $(pkg-config --cflags pclntab) \
         -fsyntax-only - || fail "$(basename "$header") in $language"
   done
 done

@@ -370,9 +370,10 @@ static void make_value(struct buffer *b, struct alloc_random *r, int depth) {
   uint32_t what = alloc_random(r) % (depth > 0 ? 16 : 11);
   if (what < 5)
     addf(b, "%s", plain[what]);
-  else if (what < 8)
-    addf(b, "%d.%u", (int)alloc_random(r) % 1000, alloc_random(r) % 100);
-  else if (what < 11)
+  else if (what < 8) {
+    addf(b, "%d.", (int)alloc_random(r) % 1000);
+    addf(b, "%u", alloc_random(r) % 100);
+  } else if (what < 11)
     addf(b, "\"t\\n%u \\u00e9\"", alloc_random(r) % 10000);
   else {
     uint32_t n = 1 + alloc_random(r) % 8;
