@@ -12,8 +12,9 @@
 // and scanned RING pops later. Marks and descriptions of blocks are dense side
 // tables that mostly are in the cache.
 //
-// A thread that marks alone uses plain stores for marks; the two kinds of
-// marker are one code, compiled twice (`alone` is a constant).
+// A thread that marks alone, and each of two, uses plain stores for marks (see
+// heap.h); more need atomic ones. Alone and not are one code, compiled twice
+// (`alone` is a constant).
 //
 // Large objects are scanned piece by piece, so that several threads can share
 // one and the ring is not held up: an entry with bit 0 set is the address of a
@@ -55,6 +56,7 @@ struct marker {
   struct pclnrt_mark_chunk *strings; // full ones linked behind it
   bool forgot;                       // something to scan, for want of memory
   size_t faults;
+  unsigned lane; // of pclnrt_cell_mark
   uint64_t live_bytes, live_objects, ns;
   uintptr_t ring[RING]; // 0: none
   // Where the reference being looked at is; for reports.
@@ -198,7 +200,7 @@ ALWAYS_INLINE void mark_cell(struct marker *m, struct pclnrt_cell c,
       dangling(m, word);
     return;
   }
-  if (!pclnrt_cell_mark(c, alone))
+  if (!pclnrt_cell_mark(c, alone ? 0 : m->lane))
     return;
   count(m, c.block);
   if (c.block->kind != PCLNRT_CELL_BYTES)
@@ -428,7 +430,9 @@ void pclnrt_mark_begin(void) {
   n_markers =
       atomic_load(&live_before) < WORTH_THREADS ? 1 : pclnrt_queue_have();
   for (unsigned i = 0; i < MAX_MARKERS; i++)
-    markers[i] = (struct marker){.work = &first_chunks[i]};
+    markers[i] = (struct marker){
+        .work = &first_chunks[i],
+        .lane = n_markers <= PCLNRT_MARK_LANES ? i : PCLNRT_MARK_SHARED};
   markers[0].ns = 0 - pclnrt_sys_now_ns();
 }
 
@@ -483,7 +487,7 @@ static void mark_strings(struct marker *m) {
         continue;
       if (!pclnrt_cell_allocated(c))
         dangling(m, chunk->entries[i]);
-      else if (pclnrt_cell_mark(c, true))
+      else if (pclnrt_cell_mark(c, 0))
         count(m, c.block);
     }
     pclnrt_queue_free(chunk);
@@ -500,6 +504,12 @@ void pclnrt_mark_end(struct pclnrt_mark_result *out) {
     out->live_objects += markers[i].live_objects;
     out->ns += markers[i].ns;
     out->faults += markers[i].faults;
+  }
+  if (n_markers > 1) {
+    uint64_t bytes, objects;
+    pclnrt_heap_marked_twice(&bytes, &objects);
+    out->live_bytes -= bytes;
+    out->live_objects -= objects;
   }
   atomic_store(&live_before, out->live_bytes);
 }

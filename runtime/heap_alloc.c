@@ -99,9 +99,7 @@ static uintptr_t large_once(const struct want *w) {
                                .large_size = size,
                                .n_blocks = n,
                                .n_used = 1};
-    struct pclnrt_bits *bits = pclnrt_heap.bits[b - pclnrt_heap.blocks];
-    bits->allocated = 0;
-    atomic_store_explicit(&bits->mark, 0, memory_order_relaxed);
+    pclnrt_bits_clear(pclnrt_heap.bits[b - pclnrt_heap.blocks]);
   }
   pclnrt_lock_give(&pclnrt_heap_lock);
   if (!b)

@@ -120,10 +120,8 @@ static struct pclnrt_block *new_block(struct pclnrt_bin *bin) {
                              .n_blocks = 1,
                              .bin = bin};
   struct pclnrt_bits *bits = pclnrt_heap.bits[number(b)];
-  for (uint32_t i = 0; i < (bin->n_cells + 63) / 64; i++) {
-    bits[i].allocated = 0;
-    atomic_store_explicit(&bits[i].mark, 0, memory_order_relaxed);
-  }
+  for (uint32_t i = 0; i < (bin->n_cells + 63) / 64; i++)
+    pclnrt_bits_clear(&bits[i]);
   insert(b, bin->first);
   return b;
 }

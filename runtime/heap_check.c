@@ -74,9 +74,9 @@ static void check_cells(struct check *k, struct pclnrt_block *b) {
       check_header(k, c);
   }
   const struct pclnrt_bits *bits = pclnrt_heap.bits[b - pclnrt_heap.blocks];
-  const struct pclnrt_bits last = {bits[(b->n_cells - 1) / 64].mark,
-                                   bits[(b->n_cells - 1) / 64].allocated};
-  if (b->n_cells % 64 && (last.mark | last.allocated) >> (b->n_cells % 64))
+  const struct pclnrt_bits *last = &bits[(b->n_cells - 1) / 64];
+  if (b->n_cells % 64 &&
+      (pclnrt_bits_marked(last) | last->allocated) >> (b->n_cells % 64))
     fault(k, "heap-mark", pclnrt_block_start(b),
           "a bit is set behind a block's last cell");
 }

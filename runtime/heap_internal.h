@@ -95,6 +95,13 @@ void pclnrt_bins_each(void (*fn)(struct pclnrt_bin *bin, void *ctx), void *ctx);
 
 // --- heap_sweep.c ------------------------------------------------------------
 
+// Sets all bits of 64 cells to 0.
+static inline void pclnrt_bits_clear(struct pclnrt_bits *bits) {
+  for (int lane = 0; lane < PCLNRT_MARK_LANES; lane++)
+    atomic_store_explicit(&bits->mark[lane], 0, memory_order_relaxed);
+  bits->allocated = 0;
+}
+
 extern uint8_t pclnrt_sweep_cycle; // `swept` of blocks that need no sweep
 // Settles which cells of a block are free. True: all are.
 bool pclnrt_sweep_block(struct pclnrt_block *b);

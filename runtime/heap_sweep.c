@@ -23,9 +23,8 @@ bool pclnrt_sweep_block(struct pclnrt_block *b) {
   if (pclnrt_poison_on())
     pclnrt_poison_freed(b);
   for (uint32_t i = n_words; i-- > 0;) {
-    const uint64_t mark =
-        atomic_load_explicit(&bits[i].mark, memory_order_relaxed);
-    atomic_store_explicit(&bits[i].mark, 0, memory_order_relaxed);
+    const uint64_t mark = pclnrt_bits_marked(&bits[i]);
+    pclnrt_bits_clear(&bits[i]);
     bits[i].allocated = mark;
     any |= mark;
     if (~mark) {
@@ -43,7 +42,9 @@ bool pclnrt_sweep_block(struct pclnrt_block *b) {
 static void sweep_large(struct pclnrt_block *b) {
   struct pclnrt_bits *bits = pclnrt_heap.bits[b - pclnrt_heap.blocks];
   b->swept = pclnrt_sweep_cycle;
-  if (atomic_exchange_explicit(&bits->mark, 0, memory_order_relaxed) == 0)
+  const bool live = pclnrt_bits_marked(bits) != 0;
+  pclnrt_bits_clear(bits);
+  if (!live)
     pclnrt_pages_give(b, b->n_blocks);
 }
 
@@ -97,6 +98,22 @@ void pclnrt_heap_begin_mark(void) {
 static void rewind_bin(struct pclnrt_bin *bin, void *ctx) {
   (void)ctx;
   bin->cursor = bin->first;
+}
+
+void pclnrt_heap_marked_twice(uint64_t *bytes, uint64_t *objects) {
+  const uint32_t end = pclnrt_pages_end();
+  *bytes = *objects = 0;
+  for (uint32_t i = 0; i < end; i++) {
+    const struct pclnrt_block *b = &pclnrt_heap.blocks[i];
+    if (b->state != PCLNRT_BLOCK_SMALL && b->state != PCLNRT_BLOCK_LARGE)
+      continue;
+    uint64_t n = 0;
+    for (uint32_t word = 0; word < (b->n_cells + 63) / 64; word++)
+      n += (uint64_t)__builtin_popcountll(pclnrt_heap.bits[i][word].mark[0] &
+                                          pclnrt_heap.bits[i][word].mark[1]);
+    *objects += n;
+    *bytes += n * pclnrt_cell_size(b);
+  }
 }
 
 void pclnrt_heap_begin_sweep(void) {

@@ -15,7 +15,7 @@ static size_t n_stack, cap_stack;
 static void mark_word(uintptr_t word) {
   struct pclnrt_cell c;
   if (!pclnrt_heap_find(word, &c) || !pclnrt_cell_allocated(c) ||
-      !pclnrt_cell_mark(c, true))
+      !pclnrt_cell_mark(c, 0))
     return;
   small_collector.marked_bytes += pclnrt_cell_size(c.block);
   small_collector.marked_objects++;

@@ -119,11 +119,11 @@ static void check_finds_broken_lists(void **state) {
 static void check_finds_stray_marks(void **state) {
   (void)state;
   struct pclnrt_cell c = cell(0);
-  PLANT("heap-mark", pclnrt_cell_bits(c)->mark, UINT64_C(1) << (c.idx % 64));
-  PLANT("heap-mark", pclnrt_cell_bits(cell(4))->mark, 1);
+  PLANT("heap-mark", pclnrt_cell_bits(c)->mark[0], UINT64_C(1) << (c.idx % 64));
+  PLANT("heap-mark", pclnrt_cell_bits(cell(4))->mark[1], 1);
   c.idx = c.block->n_cells - 1; // 1365 cells: 21 words and 21 bits
   PLANT("heap-mark", pclnrt_cell_bits(c)->allocated, UINT64_C(1) << 63);
-  PLANT("heap-mark", pclnrt_cell_bits(c)->mark, UINT64_C(1) << 22);
+  PLANT("heap-mark", pclnrt_cell_bits(c)->mark[1], UINT64_C(1) << 22);
 }
 
 static void check_finds_a_block_in_a_cache(void **state) {
