@@ -6,45 +6,6 @@
  */
 #include "records.inc"
 
-	/* Copies n words from rdi to rsp + off, or back to r12. */
-	.macro fill off, n
-	.set i, 0
-	.rept \n
-	movq	8*i(%rdi), %rax
-	movq	%rax, \off+8*i(%rsp)
-	.set i, i + 1
-	.endr
-	.endm
-	.macro give_back off, n
-	.set i, 0
-	.rept \n
-	movq	\off+8*i(%rsp), %rax
-	movq	%rax, 8*i(%r12)
-	.set i, i + 1
-	.endr
-	.endm
-	.macro enter size
-	pushq	%r12
-	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %r12, 0
-	subq	$\size, %rsp
-	.cfi_adjust_cfa_offset \size
-	movq	%rdi, %r12
-	.endm
-	.macro leave_frame size
-	addq	$\size, %rsp
-	.cfi_adjust_cfa_offset -\size
-	popq	%r12
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore %r12
-	ret
-	.endm
-	.macro call_fn
-	movq	%rsi, %rax
-	movq	%rdx, %rdi
-	call	*%rax
-	.endm
-
 /* Words 0 to 3: pointer, dead, scalar, pointer. */
 	begin	hold
 	enter	48
