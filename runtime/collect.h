@@ -78,6 +78,7 @@ struct pclnrt_pin {
 struct pclnrt_thread {
   struct pclnrt_thread *next;    // of the world's list, or of the free records
   _Atomic uint32_t state;        // enum pclnrt_thread_state
+  _Atomic uint32_t returning;    // wants to be RUNNING again
   int id;                        // the system's
   uint32_t n_foreign;            // depth of pclnrt_gc_foreign_begin
   enum pcln_status tls_status;   // of finding out `tls`

@@ -35,7 +35,10 @@ _Thread_local struct pclnrt_thread *pclnrt_this_thread
     __attribute__((tls_model("initial-exec")));
 
 static struct {
-  struct pclnrt_lock lock;
+  // The world's lock: taken in the order of asking, or a thread that collects
+  // all the time would never let others in.
+  _Atomic uint32_t next, serving;
+  _Atomic uint32_t awaits_return; // a collector waits for threads to go on
   struct pclnrt_thread *threads, *free; // under the lock
   bool ready;                           // under the lock
   pthread_key_t key;      // its destructor takes a thread out when it ends
@@ -47,6 +50,17 @@ static struct {
 // gc.h shows compiled code a plain word.
 static _Atomic uint32_t *stop_word(void) {
   return (_Atomic uint32_t *)&pclnrt_gc_stop;
+}
+
+static void lock_world(void) {
+  const uint32_t mine = atomic_fetch_add(&world.next, 1);
+  for (uint32_t seen; (seen = atomic_load(&world.serving)) != mine;)
+    pclnrt_sys_wait(&world.serving, seen, 0);
+}
+static void unlock_world(void) {
+  const uint32_t served = atomic_fetch_add(&world.serving, 1) + 1;
+  if (atomic_load(&world.next) != served)
+    pclnrt_sys_wake(&world.serving, INT32_MAX);
 }
 
 static bool stop_wanted(void) { return atomic_load(stop_word()); }
@@ -69,15 +83,19 @@ static void leave(struct pclnrt_thread *t, const struct pclnrt_context *context,
 // Running again, as soon as the world does.
 static void come_back(struct pclnrt_thread *t) {
   const uint32_t away = atomic_load(&t->state);
+  atomic_store(&t->returning, 1);
   for (;;) {
     atomic_store(&t->state, PCLNRT_THREAD_RUNNING);
     if (!stop_wanted())
-      return;
+      break;
     atomic_store(&t->state, away);
     pclnrt_sys_wake(&t->state, 1);
     while (stop_wanted())
       pclnrt_sys_wait(stop_word(), 1, 0);
   }
+  atomic_store(&t->returning, 0);
+  if (atomic_load(&world.awaits_return))
+    pclnrt_sys_wake(&t->returning, 1);
 }
 
 // The targets of world_x86_64.S: `context` is that of the function's caller.
@@ -110,7 +128,7 @@ void pclnrt_gc_foreign_end(void) {
 static void leave_for_lock(struct pclnrt_thread *t) {
   const struct pclnrt_context none = {0};
   leave(t, &none, PCLNRT_THREAD_FOREIGN);
-  pclnrt_lock_take(&world.lock);
+  lock_world();
 }
 
 static void unlink_thread(struct pclnrt_thread *t) {
@@ -134,7 +152,7 @@ void pclnrt_gc_thread_end(void) {
   leave_for_lock(t);
   unlink_thread(t);
   pclnrt_this_thread = NULL;
-  pclnrt_lock_give(&world.lock);
+  unlock_world();
   pthread_setspecific(world.key, NULL);
 }
 
@@ -161,6 +179,8 @@ static void in_child(void) {
     }
     unlink_thread(t);
   }
+  // Nobody is in the queue for the lock, which this thread holds.
+  atomic_store(&world.next, atomic_load(&world.serving) + 1);
   pclnrt_collect_in_child();
   pclnrt_world_start();
 }
@@ -189,14 +209,14 @@ static struct pclnrt_thread *new_record(void) {
 
 __attribute__((noinline)) static struct pclnrt_thread *attach(void) {
   struct pclnrt_thread *t = NULL;
-  pclnrt_lock_take(&world.lock);
+  lock_world();
   if (get_ready() && (t = new_record())) {
     t->id = pclnrt_sys_thread_id();
     t->next = world.threads;
     world.threads = t;
     pclnrt_this_thread = t;
   }
-  pclnrt_lock_give(&world.lock);
+  unlock_world();
   // The key's destructor runs at the thread's end only if a value is set.
   if (t && (pthread_setspecific(world.key, t) != 0 || !pclnrt_cache_begin())) {
     pclnrt_gc_thread_end();
@@ -270,11 +290,24 @@ static void await(struct pclnrt_thread *t) {
   }
 }
 
+// Those that the last stop held up get on before the next: else a thread that
+// collects all the time would be the only one to run.
+static void let_return(struct pclnrt_thread *t) {
+  if (!atomic_load(&t->returning))
+    return;
+  atomic_store(&world.awaits_return, 1);
+  while (atomic_load(&t->returning))
+    pclnrt_sys_wait(&t->returning, 1, LATE_MS);
+  atomic_store(&world.awaits_return, 0);
+}
+
 uint64_t pclnrt_world_stop(const struct pclnrt_context *context) {
   struct pclnrt_thread *me = pclnrt_this_thread;
   if (me && me->n_foreign == 0)
     leave(me, context, PCLNRT_THREAD_STOPPED);
-  pclnrt_lock_take(&world.lock);
+  lock_world();
+  for (struct pclnrt_thread *t = world.threads; t; t = t->next)
+    let_return(t);
   const uint64_t start = pclnrt_sys_now_ns();
   atomic_store(stop_word(), 1);
   for (struct pclnrt_thread *t = world.threads; t; t = t->next)
@@ -289,7 +322,7 @@ void pclnrt_world_start(void) {
   atomic_store(&world.stopped_by, 0);
   atomic_store(stop_word(), 0);
   pclnrt_sys_wake(stop_word(), INT32_MAX);
-  pclnrt_lock_give(&world.lock);
+  unlock_world();
   if (me && me->n_foreign == 0)
     come_back(me);
 }

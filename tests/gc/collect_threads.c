@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static _Atomic bool stop;
+static _Atomic bool stop, begun;
 
 static void in_threads(void *(*fn)(void *), int n) {
   pthread_t threads[16];
@@ -171,6 +171,41 @@ static void a_thousand_stops(void **state) {
   assert_int_equal(pclnrt_gc_check(NULL), 0);
 }
 
+// --- Turns -------------------------------------------------------------------
+
+static void *take_turns(void *arg) {
+  atomic_store(&begun, true);
+  for (int i = 0; i < 100; i++) {
+    build((size_t)(intptr_t)arg, 5); // stopped at allocations
+    pclnrt_gc_foreign_begin();
+    pclnrt_gc_foreign_end(); // and on the way back
+    pclnrt_gc_thread_end();  // and at the lock
+    must(pclnrt_gc_thread_begin() == PCLN_OK, "another begin");
+    pclnrt_gc_poll();
+  }
+  atomic_store(&stop, true);
+  return NULL;
+}
+
+// A thread that collects all the time lets others get on after each stop.
+static void nobody_starves(void **state) {
+  (void)state;
+  pthread_t thread;
+  atomic_store(&stop, false);
+  assert_int_equal(pthread_create(&thread, NULL, take_turns, NULL), 0);
+  while (!atomic_load(&begun))
+    pclnrt_gc_collect();
+  unsigned n = 0;
+  while (!atomic_load(&stop) && n < 50000) {
+    pclnrt_gc_collect();
+    n++;
+  }
+  assert_true(n < 50000);
+  pclnrt_gc_foreign_begin();
+  pthread_join(thread, NULL);
+  pclnrt_gc_foreign_end();
+}
+
 // --- Marking by several threads ----------------------------------------------
 
 static void large_heaps_are_marked_by_several(void **state) {
@@ -239,6 +274,7 @@ int main(void) {
       TEST(threads_allocate_and_collect),
       TEST(threads_collect_at_once),
       TEST(a_thousand_stops),
+      TEST(nobody_starves),
       TEST(large_heaps_are_marked_by_several),
       TEST(a_child_goes_on_alone),
   };
