@@ -111,7 +111,7 @@ add_test(NAME text/listing COMMAND ${PROJECT_SOURCE_DIR}/tests/text/listing.sh
 set_tests_properties(text/listing PROPERTIES LABELS text TIMEOUT 200)
 
 # The whole chain, one feature a test, on each linker.
-foreach(feature annot_faults annot_targets annot_user
+foreach(feature annot_faults annot_gc annot_targets annot_user
         annotated archives damage dump failing go_compat kinds
         layouts lld lto planted
         placement refused relocatable responses same sections shared)

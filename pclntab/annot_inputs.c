@@ -295,6 +295,9 @@ static enum pcln_status add_record(struct object *o,
   enum pcln_status st = read_body(o, a, &t, &in);
   if (st != PCLN_OK || is_unit)
     return st;
+  // What ld -r leaves of a COMDAT copy.
+  if ((!r || !r->symbol) && addend == 0)
+    return PCLN_OK;
   if (!r)
     return say(o, in.name, 0, "annot-address", a->off,
                "the address of an annotation is a number and not a symbol");

@@ -149,9 +149,53 @@ static enum pcln_status note_gone(struct annot_job *j,
   return PCLN_OK;
 }
 
-static bool same_body(const struct pcln_annot *a, const struct pcln_annot *b) {
-  return a->body.len == b->body.len &&
-         memcmp(a->body.ptr, b->body.ptr, a->body.len) == 0;
+// The bytes of a record of safepoints behind the function's name: the points.
+static struct pcln_span points_of(const struct pcln_annot *a,
+                                  const struct pcln_annot_safepoints *s) {
+  const size_t at = (size_t)((const uint8_t *)s->name - a->body.ptr) +
+                    (strlen(s->name) + sizeof(uint32_t)) / sizeof(uint32_t) *
+                        sizeof(uint32_t);
+  return (struct pcln_span){a->body.ptr + at, a->body.len - at};
+}
+
+// Whether two functions, which have the same length, keep the same references
+// at the same calls, whatever their names.
+static bool same_points(const struct pcln_annot *a,
+                        const struct pcln_annot_safepoints *as,
+                        const struct pcln_annot *b,
+                        const struct pcln_annot_safepoints *bs) {
+  const struct pcln_span x = points_of(a, as), y = points_of(b, bs);
+  return as->frame == bs->frame && x.len == y.len &&
+         memcmp(x.ptr, y.ptr, x.len) == 0;
+}
+
+static enum pcln_status say_folded(const struct annot_job *j, const char *name,
+                                   size_t off) {
+  return say(j, name, "annot-folded", off,
+             "the linker folded the function into another whose code is the "
+             "same and whose references are not; link with --icf=none");
+}
+
+// A function that is described already: a COMDAT copy, or one that gold folded
+// into another.
+static enum pcln_status add_again(struct annot_job *j,
+                                  const struct pcln_annot *known,
+                                  const struct pcln_annot *a,
+                                  const struct pcln_annot_safepoints *s) {
+  struct pcln_annot_safepoints first;
+  struct pcln_annot_fault fault;
+  bool no_memory;
+  if (!pcln_annot_safepoints(known, NULL, &first, &fault, &no_memory))
+    return PCLN_CORRUPT; // cannot be: it was read before
+  if (same_points(known, &first, a, s)) {
+    j->stats->annot_duplicates++;
+    return PCLN_OK;
+  }
+  if (strcmp(first.name, s->name) != 0)
+    return say_folded(j, s->name, a->off);
+  return say(j, s->name, "annot-conflict", a->off,
+             "two objects describe the function's safepoints differently; "
+             "compile both with the same options");
 }
 
 // Whether the record and the function found at its address are about the same
@@ -217,14 +261,8 @@ static enum pcln_status add_safepoints(struct annot_job *j,
   if (!about)
     return is_gold(j->elf) ? note_gone(j, a) : not_about(j, a, &s, f);
   struct pcln_annot *known = &j->safepoints[f - j->m->funcs];
-  if (known->body.ptr && same_body(known, a)) {
-    j->stats->annot_duplicates++;
-    return PCLN_OK;
-  }
   if (known->body.ptr)
-    return say(j, s.name, "annot-conflict", a->off,
-               "two objects describe the function's safepoints differently; "
-               "compile both with the same options");
+    return add_again(j, known, a, &s);
   *known = *a;
   j->stats->safepoints += s.n_points;
   return pcln_safepoints_place(j->m, f, s.points, s.n_points, &j->m->arena,
@@ -385,15 +423,6 @@ static enum pcln_status add_label(struct annot_job *j,
 
 // --- Folded code ------------------------------------------------------------
 
-// The bytes of a record of safepoints behind the function's name: the points.
-static struct pcln_span points_of(const struct pcln_annot *a,
-                                  const struct pcln_annot_safepoints *s) {
-  const size_t at = (size_t)((const uint8_t *)s->name - a->body.ptr) +
-                    (strlen(s->name) + sizeof(uint32_t)) / sizeof(uint32_t) *
-                        sizeof(uint32_t);
-  return (struct pcln_span){a->body.ptr + at, a->body.len - at};
-}
-
 struct named_record {
   struct pcln_annot_safepoints s;
   const struct pcln_annot *a;
@@ -420,14 +449,10 @@ static enum pcln_status check_folded(const struct annot_job *j,
     if (!pcln_annot_safepoints(known, NULL, &s, &fault, &no_memory) ||
         strcmp(s.name, gone->s.name) == 0)
       return PCLN_OK;
-    const struct pcln_span a = points_of(known, &s);
-    const struct pcln_span b = points_of(gone->a, &gone->s);
-    if (a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0)
+    if (same_points(known, &s, gone->a, &gone->s))
       return PCLN_OK;
   }
-  return say(j, gone->s.name, "annot-folded", gone->a->off,
-             "the linker folded the function into another whose code is the "
-             "same and whose references are not; link with --icf=none");
+  return say_folded(j, gone->s.name, gone->a->off);
 }
 
 static enum pcln_status check_gone(const struct annot_job *j) {
