@@ -13,6 +13,9 @@ foreach(program binary_trees cache churn graph hamt json lisp symbolic threads
       ${program})
   set_tests_properties(gc/program-${program} PROPERTIES LABELS gc TIMEOUT 300)
 endforeach()
+add_test(NAME gc/random
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/random.sh ${PROJECT_BINARY_DIR})
+set_tests_properties(gc/random PROPERTIES LABELS gc TIMEOUT 300)
 add_test(NAME gc/retention
   COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/retention.sh ${PROJECT_BINARY_DIR})
 set_tests_properties(gc/retention PROPERTIES LABELS gc TIMEOUT 120)

@@ -63,6 +63,8 @@ public:
     make_slots(live);
     for (unsigned b = 0; b < live.bases.size(); b++)
       store_base(live.bases[b], b);
+    if (jumps)
+      clear_slots();
     areas.clear_at_begin(leaves);
     for (size_t i = 0; i < points.size(); i++)
       add_bundle(points[i], areas, areas.alive[i]);
@@ -140,8 +142,6 @@ private:
     if (n_words > 0)
       words = make_alloca(
           ArrayType::get(PointerType::get(f.getContext(), kRefSpace), n_words));
-    if (jumps)
-      clear_slots();
   }
 
   Area make_own(Type *t) {
@@ -152,7 +152,8 @@ private:
     return {make_alloca(t), std::move(l)};
   }
 
-  // With setjmp a slot may be listed on a way on which it was not stored.
+  // With setjmp a slot may be listed on a way on which it was not stored. Done
+  // after the stores, to stand before those of arguments.
   void clear_slots() {
     const DataLayout &dl = f.getParent()->getDataLayout();
     BasicBlock &entry = f.getEntryBlock();
