@@ -24,3 +24,8 @@ set_tests_properties(gc/retention PROPERTIES LABELS gc TIMEOUT 120)
 add_test(NAME gc/broken_maps
   COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/broken_maps.sh ${PROJECT_BINARY_DIR})
 set_tests_properties(gc/broken_maps PROPERTIES LABELS gc TIMEOUT 300)
+
+# Every known way of losing a reference ends with an error.
+add_test(NAME gc/fail_closed
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/fail_closed.sh ${PROJECT_BINARY_DIR})
+set_tests_properties(gc/fail_closed PROPERTIES LABELS gc TIMEOUT 300)

@@ -30,6 +30,7 @@ struct object {
   size_t n_relocs;
   const char *group; // signature of its group, in the arena; or null
   size_t first;      // of its records among all
+  size_t n_units;    // that the compiler's plug-in has seen
 };
 
 static enum pcln_status say(const struct object *o, const char *func,
@@ -293,6 +294,7 @@ static enum pcln_status add_record(struct object *o,
                                 .group = o->group,
                                 .object = o->name};
   enum pcln_status st = read_body(o, a, &t, &in);
+  o->n_units += st == PCLN_OK && is_unit;
   if (st != PCLN_OK || is_unit)
     return st;
   // What ld -r leaves of a COMDAT copy.
@@ -363,6 +365,26 @@ static enum pcln_status add_section(struct object *o,
   return st;
 }
 
+size_t pcln_annot_notes(const struct pcln_elf *elf) {
+  uint64_t len = 0;
+  for (size_t i = 1; i < elf->n_sections; i++)
+    if (elf->sections[i].type == SHT_NOTE &&
+        !strcmp(elf->sections[i].name, PCLN_GC_NOTE_SECTION))
+      len += elf->sections[i].size;
+  return (size_t)(len / PCLN_GC_NOTE_SIZE);
+}
+
+// A unit without references has neither note nor record.
+static enum pcln_status check_notes(struct object *o, const char *name) {
+  if (pcln_annot_notes(o->elf) <= o->n_units)
+    return PCLN_OK;
+  o->name = name;
+  return say(o, NULL, 0, "annot-removed", 0,
+             "it uses references and something (strip, objcopy) has removed "
+             "the annotations that say where they are; link the object as it "
+             "was compiled");
+}
+
 enum pcln_status pcln_annot_inputs_add(struct pcln_annot_inputs *inputs,
                                        struct pcln_elf *object,
                                        const char *name,
@@ -384,6 +406,8 @@ enum pcln_status pcln_annot_inputs_add(struct pcln_annot_inputs *inputs,
   }
   if (st == PCLN_OK && inputs->n > o.first)
     st = check_twice(&o);
+  if (st == PCLN_OK)
+    st = check_notes(&o, name);
   free(o.relocs);
   return st;
 }

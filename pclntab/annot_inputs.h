@@ -37,10 +37,15 @@ static inline bool pcln_annot_is_label(uint8_t kind) {
   return kind == PCLN_ANNOT_FUNCDATA || kind == PCLN_ANNOT_PCDATA;
 }
 
+// How many units of an object, or of a linked file, have the note that says
+// that they use references.
+size_t pcln_annot_notes(const struct pcln_elf *elf);
+
 // Checks the annotations of a relocatable object, called `name` in reports, and
 // adds them. PCLN_CORRUPT, reported with function and offset: a record that is
-// malformed, whose address is not relocated, or that says a thing twice; or a
-// unit that uses references and was compiled without the plug-in.
+// malformed, whose address is not relocated, or that says a thing twice; a unit
+// that uses references and was compiled without the plug-in; or one whose
+// records are gone.
 PCLN_MUST_CHECK enum pcln_status
 pcln_annot_inputs_add(struct pcln_annot_inputs *inputs, struct pcln_elf *object,
                       const char *name, const struct pcln_sink *sink);

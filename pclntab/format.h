@@ -369,5 +369,11 @@ enum pcln_save_kind {      // the caller's FP or the return address is
 #define PCLN_SLOT_SECTION ".note.pclntab" // reserves the program header
 #define PCLN_SLOT_NOTE_NAME "pclntab"     // owner of the reserving note
 enum { PCLN_SLOT_NOTE_TYPE = 1 };
+// A note in each object that uses references, and so in the linked file: strip
+// takes the annotations of an object away and leaves this, so that nobody can
+// take it for one without references. Its owner is that of the note above, it
+// has no description.
+#define PCLN_GC_NOTE_SECTION ".note.pclntab.gc"
+enum { PCLN_GC_NOTE_TYPE = 2, PCLN_GC_NOTE_SIZE = 20 };
 
 #endif

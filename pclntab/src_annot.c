@@ -390,6 +390,9 @@ static enum pcln_status add_unit(struct annot_job *j,
   if (!pcln_annot_unit(a, &name, &fault))
     return malformed(j, 0, &fault);
   if (a->kind == PCLN_ANNOT_GC_UNIT) {
+    // Also of a file without any map: that is how the runtime tells it from one
+    // whose annotations were dropped.
+    j->m->stackmap_bits = 2;
     j->stats->gc_units++;
     return PCLN_OK;
   }
@@ -558,6 +561,13 @@ enum pcln_status pcln_src_annot(struct pcln_elf *elf, struct pcln_module *m,
   for (size_t i = 1; i < elf->n_sections && st == PCLN_OK; i++)
     if (pcln_annot_is_section(elf->sections[i].name))
       st = add_section(&j, &elf->sections[i]);
+  // Where there are no annotations at all, the link stripped them, which is
+  // allowed on request; a program that then collects ends with an error.
+  if (st == PCLN_OK && stats->annotations &&
+      pcln_annot_notes(elf) > stats->gc_units)
+    st = say(&j, NULL, "annot-removed", 0,
+             "some of its objects use references and have no annotations that "
+             "say where they are; link the objects as they were compiled");
   if (st == PCLN_OK)
     st = finish_roots(&j);
   if (st == PCLN_OK)

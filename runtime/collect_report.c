@@ -28,6 +28,10 @@ static void on_report(void *ctx, const struct pcln_report *report) {
   (void)ctx;
   struct pclnrt_report r;
   pclnrt_report_begin(&r, NULL);
+  if (report->file && *report->file) {
+    pclnrt_out_str(&r.out, report->file);
+    pclnrt_out_str(&r.out, ": ");
+  }
   if (report->func) {
     pclnrt_out_str(&r.out, report->func);
     pclnrt_out_str(&r.out, ": ");

@@ -70,6 +70,10 @@
 __asm__(".pushsection .debug_pclntab,\"\",%progbits\n"
         "770: .short 0x4350\n .byte 1, 5\n .long 771f - 770b\n .quad 0\n"
         " .asciz \"" __BASE_FILE__ "\"\n .p2align 2\n771:\n"
+        ".popsection\n"
+        // Says the same where strip has taken the record away, and at run time.
+        ".pushsection .note.pclntab.gc,\"a\",%note\n"
+        " .p2align 2\n .long 8, 0, 2\n .asciz \"pclntab\"\n"
         ".popsection\n");
 #endif
 

@@ -62,10 +62,11 @@ static void read_notes(struct pcln_span notes, uint64_t align,
     if (c.failed)
       return;
     if (type == NT_GNU_BUILD_ID && name_len == 4 &&
-        memcmp(name, "GNU", 4) == 0) {
+        memcmp(name, "GNU", 4) == 0 && !out->build_id.ptr)
       out->build_id = (struct pcln_span){desc, desc_len};
-      return;
-    }
+    if (type == PCLN_GC_NOTE_TYPE && name_len == sizeof PCLN_SLOT_NOTE_NAME &&
+        memcmp(name, PCLN_SLOT_NOTE_NAME, name_len) == 0)
+      out->uses_gc = true;
     pcln_seek(&c, (pcln_tell(&c) + round) & ~round);
   }
 }
@@ -252,7 +253,7 @@ enum pcln_status pclnrt_image_read(const struct pclnrt_object *o,
     uint64_t addr = o->bias + p.p_vaddr;
     if (p.p_type == PT_LOAD) {
       read_load(o, &p, out);
-    } else if (p.p_type == PT_NOTE && !out->build_id.ptr) {
+    } else if (p.p_type == PT_NOTE) {
       struct pcln_span s = bytes_at(o, addr);
       if (s.len > p.p_memsz)
         s.len = (size_t)p.p_memsz;

@@ -116,6 +116,7 @@ struct pclnrt_image {
   uint64_t eh_hdr;
   struct pcln_span eh_table;
   struct pcln_span build_id;
+  bool uses_gc; // it has PCLN_GC_NOTE_TYPE
   // .dynsym, or absent
   const uint8_t *symtab;
   uint32_t n_syms;

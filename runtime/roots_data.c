@@ -78,8 +78,15 @@ enum pcln_status pclnrt_roots_globals(const struct pclnrt_root_visitor *v,
   struct pclnrt_scan s = {.v = v, .stats = stats};
   for (uint32_t i = 1; i < pclnrt_module_count(); i++) {
     const struct pclnrt_module *m = pclnrt_module_get(i);
-    if (!m || !m->has_table || !pclnrt_module_alive(m, m->image.text_lo) ||
-        seen_before(m))
+    if (!m || !(m->has_table || m->image.uses_gc) ||
+        !pclnrt_module_alive(m, m->image.text_lo))
+      continue;
+    if (m->image.uses_gc && !(m->has_table && m->table.stackmap_bits))
+      return fail(m, sink, "gc-no-table",
+                  "its code uses references and it has no table that says "
+                  "where they are: link it with the plugin pclntab-ld.so, and "
+                  "without -s");
+    if (seen_before(m))
       continue;
     const enum pcln_status status = visit_module(m, 0, false, &s, sink);
     if (status != PCLN_OK)
