@@ -63,6 +63,20 @@ for linker in $linkers; do
     try ./variables ./plug.so
   done
 done
+# Several threads at once, also under the thread sanitizer; frames of code that
+# the address sanitizer has laid out.
+linker=gold
+for kind in plain thread address; do
+  runtime=$build/libpclnrt_$kind.a options=(-fsanitize=$kind) subject=walk
+  case $kind in
+  plain) runtime=$build/libpclnrt.a options=() ;&
+  thread) subject=parallel ;;
+  esac
+  table $linker $flags -fno-optimize-sibling-calls "${options[@]}" \
+    "$subjects/$subject.c" frames.o "$runtime" -pthread -o prog
+  try ./prog
+done
+
 # Rows that a map lacks; a map that is only a size, for which there is the
 # record; the same number twice.
 bad() {

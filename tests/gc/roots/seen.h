@@ -60,8 +60,10 @@ static inline void note_root(void *ctx, const struct pclnrt_root *r) {
   name_of(r->frame, n->func, sizeof n->func);
 }
 
-static inline void note_words(void *ctx, uintptr_t *lo, uintptr_t *hi,
-                              const struct pclnrt_root_frame *frame) {
+// Words of frames that are none of its objects.
+__attribute__((no_sanitize("address", "thread"))) static inline void
+note_words(void *ctx, uintptr_t *lo, uintptr_t *hi,
+           const struct pclnrt_root_frame *frame) {
   struct seen *s = ctx;
   for (; lo < hi; lo++) {
     if (s->n_words == MAX_WORDS)
