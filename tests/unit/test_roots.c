@@ -5,9 +5,13 @@
 // behaviours that Go had, each of which is kept.
 #include "roots_internal.h"
 
+#include "roots_cache.h"
+
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -407,6 +411,60 @@ static void what_a_frame_passes_on(void **state) {
   assert_ptr_equal(seen.hi[0], &stack.words[N]);
 }
 
+// --- What is remembered of a pc
+// -------------------------------------------------
+
+static pclnrt_kept_table kept;
+static atomic_bool done;
+static atomic_int mixed;
+
+// Two pcs with the same entry; their words follow from them.
+static uint64_t pcs[2] = {0x401000};
+
+static uint64_t now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void *put_both(void *arg) {
+  while (!done)
+    for (int k = 0; k < 2; k++) {
+      const uint64_t pc = pcs[k];
+      const uint64_t w[PCLNRT_KEPT_WORDS] = {pc,     pc + 1, pc + 2, pc + 3,
+                                             pc + 4, pc + 5, pc + 6};
+      pclnrt_kept_put(kept, w);
+    }
+  return arg;
+}
+
+static void entries_are_read_whole(void **state) {
+  enum { MS = 300 }; // long enough for the threads to run at once
+  pthread_t t[2];
+  size_t found = 0;
+  (void)state;
+  for (pcs[1] = pcs[0] + 1;
+       pclnrt_kept_entry(kept, pcs[1]) != pclnrt_kept_entry(kept, pcs[0]);)
+    pcs[1]++;
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(pthread_create(&t[i], NULL, put_both, NULL), 0);
+  const uint64_t end = now_ms() + MS;
+  for (int i = 0; now_ms() < end; i++) {
+    uint64_t w[PCLNRT_KEPT_WORDS];
+    const uint64_t pc = pcs[i % 2];
+    if (!pclnrt_kept_get(kept, pc, w))
+      continue;
+    found++;
+    for (int k = 0; k < PCLNRT_KEPT_WORDS; k++)
+      mixed += w[k] != pc + (unsigned)k;
+  }
+  done = true;
+  for (int i = 0; i < 2; i++)
+    pthread_join(t[i], NULL);
+  assert_true(found > 0);
+  assert_int_equal(mixed, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(pointers_at_every_place, set_up),
@@ -425,6 +483,7 @@ int main(void) {
       cmocka_unit_test_setup(record_of_a_frame_that_is_not_there, set_up),
       cmocka_unit_test_setup(record_arguments_end_with_the_caller, set_up),
       cmocka_unit_test_setup(what_a_frame_passes_on, set_up),
+      cmocka_unit_test(entries_are_read_whole),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,13 +133,14 @@
 	area	RSP, 32, 2, 0b1001
 	finish	take_args
 
-/* Passes words[0], a pointer, on the stack to fn: fn(arg, .., 7th), and holds
- * words[1], a pointer, above it. */
+/* Passes ~words[0], a pointer that is nowhere else, on the stack to fn: fn(arg,
+ * .., 7th), and holds words[1], a pointer, above it. */
 	begin	pass
 	enter	32
 	movq	8(%rdi), %rax
 	movq	%rax, 16(%rsp)
 	movq	0(%rdi), %rax
+	notq	%rax
 	movq	%rax, 0(%rsp)
 	call_fn
 .Lpass_ret:

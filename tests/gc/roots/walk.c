@@ -171,7 +171,7 @@ static void arguments_on_the_stack(void) {
 static void take_seven(void *arg) { collect_here(arg); }
 
 static void what_foreign_code_is_passed(void) {
-  uintptr_t w[2] = {REF(1), REF(2)};
+  uintptr_t w[2] = {~REF(1), REF(2)};
   pass(w, take_seven, NULL);
   CHECK(seen.status == PCLN_OK);
   CHECK(has_word(&seen, REF(1), "take_seven"));
@@ -427,18 +427,15 @@ static void handle(int sig) {
 }
 
 __attribute__((noinline)) static void raise_it(void *arg) {
-  // In a register that the interrupted code would go on to use.
-  register uintptr_t kept __asm__("r13") = REF(13);
-  (void)arg;
-  __asm__ volatile("" : "+r"(kept));
-  __asm__ volatile("ud2" : "+r"(kept));
-  __asm__ volatile("" : "+r"(kept));
+  // In a register that no callee would save, and nowhere else.
+  uintptr_t kept = (uintptr_t)arg;
+  __asm__ volatile("movq %0, %%r10\n notq %%r10\n ud2" : : "r"(kept) : "r10");
 }
 
 static void interrupted_frames(void) {
   uintptr_t w[4] = {REF(1)};
   handle(SIGILL);
-  hold(w, raise_it, NULL);
+  hold(w, raise_it, (void *)~REF(13));
   CHECK(seen.status == PCLN_OK && seen.n_roots == 1);
   CHECK(has_word(&seen, REF(13), "raise_it"));
   trap();
