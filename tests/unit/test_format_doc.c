@@ -4,8 +4,11 @@
 // makes of the program described there, and the offsets in its tables are those
 // of format.h.
 //
-// With an argument, prints the example's bytes, for editing the document.
+// With an argument, prints the bytes of the example, or with "references" those
+// of the second one, for editing the document.
 #include "random_model.h"
+#include "safepoints.h"
+#include "stackmap.h"
 
 #include <ctype.h>
 #include <setjmp.h>
@@ -84,9 +87,37 @@ static void example_model(struct random_model *r) {
   rnd_ok(pcln_module_add_func(m, &f));
 }
 
-static void encode_example(uint8_t **bytes, size_t *len) {
+// The second example: calls at which references are live, and variables.
+static void references_model(struct random_model *r) {
+  static const uint8_t pointer[] = {2}, list[] = {0x26};
+  static const struct pcln_area areas[] = {{7, 8, 1, 1, pointer},
+                                           {7, 16, 1, 1, pointer}};
+  static const struct pcln_pair pair = {7, 7, 8, 16};
+  static const struct pcln_safepoint points[] = {
+      {0x17, 40, 0, areas, &pair, 2, 1}, {0x1c, 40, 0, areas, NULL, 1, 0}};
+  static const struct pcln_root_def roots[] = {
+      {0, 1, 1, PCLN_ROOT_TLS, pointer}, {0x4018, 3, 2, 0, list}};
+  *r = (struct random_model){0};
+  struct pcln_module *m = &r->m;
+  pcln_module_init(m);
+  pcln_stream_init(&r->s, 1);
+  m->machine = 62;
+  struct pcln_func_def f = {.va = 0x1000,
+                            .size = 0x26,
+                            .cu = PCLN_NO_CU,
+                            .name = "work",
+                            .args = PCLN_ARGS_UNKNOWN};
+  f.pcsp = STREAM(r, {0x04, 0}, {0x25, 40}, {0x26, 0});
+  rnd_ok(pcln_module_add_func(m, &f));
+  rnd_ok(pcln_safepoints_place(m, &m->funcs[0], points, 2, &m->arena, NULL));
+  for (size_t i = 0; i < 2; i++)
+    rnd_ok(pcln_module_add_root(m, &roots[i]));
+}
+
+static void encode_example(void (*make)(struct random_model *), uint8_t **bytes,
+                           size_t *len) {
   struct random_model r;
-  example_model(&r);
+  make(&r);
   const struct pcln_encode_options o = {
       .layout = PCLN_GO_120, .header_va = 0x5000, .threads = 1};
   rnd_ok(pcln_encode(&r.m, &o, NULL, bytes, len, NULL));
@@ -105,10 +136,14 @@ static char *read_document(void) {
   return text;
 }
 
-// Reads the lines "OFFSET  HEX HEX ...  ; comment" of the block that begins
-// with ```hex. Checks the offsets; returns the number of bytes.
-static size_t read_dump(const char *text, uint8_t *out, size_t room) {
+// Reads the lines "OFFSET  HEX HEX ...  ; comment" of the block number `block`,
+// from 0, of those that begin with ```hex. Checks the offsets; returns the
+// number of bytes.
+static size_t read_dump(const char *text, int block, uint8_t *out,
+                        size_t room) {
   const char *p = strstr(text, "```hex\n");
+  for (; p && block > 0; block--)
+    p = strstr(p + 1, "```hex\n");
   assert_non_null(p);
   p = strchr(p, '\n') + 1;
   size_t n = 0;
@@ -134,10 +169,10 @@ static void worked_example_is_what_the_encoder_writes(void **state) {
   (void)state;
   char *text = read_document();
   uint8_t want[4096];
-  const size_t n = read_dump(text, want, sizeof want);
+  const size_t n = read_dump(text, 0, want, sizeof want);
   uint8_t *bytes;
   size_t len;
-  encode_example(&bytes, &len);
+  encode_example(example_model, &bytes, &len);
   assert_int_equal(len, n);
   assert_memory_equal(bytes, want, n);
   struct pcln_table t;
@@ -154,6 +189,34 @@ static void worked_example_is_what_the_encoder_writes(void **state) {
   assert_string_equal(fr.file, "main.c");
   assert_int_equal(fr.line, 12);
   assert_false(pcln_frames_next(&it, &fr));
+  free(bytes);
+  free(text);
+}
+
+static void example_of_references_is_what_the_encoder_writes(void **state) {
+  (void)state;
+  char *text = read_document();
+  uint8_t want[4096];
+  const size_t n = read_dump(text, 1, want, sizeof want);
+  uint8_t *bytes;
+  size_t len;
+  encode_example(references_model, &bytes, &len);
+  assert_int_equal(len, n);
+  assert_memory_equal(bytes, want, n);
+  struct pcln_table t;
+  struct pcln_func f;
+  struct pcln_stackmap map;
+  assert_int_equal(pcln_open(&t, want, n, NULL, NULL), PCLN_OK);
+  assert_int_equal(pcln_verify(&t, NULL), PCLN_OK);
+  assert_int_equal(pcln_find_func(&t, 0x1016, &f), PCLN_OK);
+  assert_int_equal(pcln_stackmap_at(&t, &f, 0x1016, &map), PCLN_OK);
+  assert_int_equal(map.locals.n_words, 4);
+  assert_int_equal(map.locals_off, -40);
+  assert_true(pcln_word_live(&map.locals, 0) && pcln_word_live(&map.locals, 1));
+  assert_int_equal(pcln_stackmap_at(&t, &f, 0x101b, &map), PCLN_OK);
+  assert_true(pcln_word_live(&map.locals, 0) &&
+              !pcln_word_live(&map.locals, 1));
+  assert_int_equal(pcln_stackmap_at(&t, &f, 0x1020, &map), PCLN_NOT_FOUND);
   free(bytes);
   free(text);
 }
@@ -184,6 +247,7 @@ static void offsets_in_the_tables_are_those_of_format_h(void **state) {
       {PCLN_MOD_RESERVED, 2, "reserved"},
       {PCLN_MOD_CALLEES, 4, "callees"},
       {PCLN_MOD_BUILD_ID, 32, "build_id"},
+      {PCLN_MOD_ROOTS, 8, "roots"},
       {PCLN_GO_HDR_QUANTUM, 1, "quantum"},
       {PCLN_GO_FUNC_ENTRY_OFF, 4, "entryOff"},
       {PCLN_GO_FUNC_NAME_OFF, 4, "nameOff"},
@@ -212,11 +276,12 @@ static void offsets_in_the_tables_are_those_of_format_h(void **state) {
 }
 
 int main(int argc, char **argv) {
-  (void)argv;
   if (argc > 1) {
     uint8_t *bytes;
     size_t len;
-    encode_example(&bytes, &len);
+    encode_example(strcmp(argv[1], "references") == 0 ? references_model
+                                                      : example_model,
+                   &bytes, &len);
     for (size_t i = 0; i < len; i++)
       printf("%02x%s", bytes[i], i % 16 == 15 ? "\n" : " ");
     free(bytes);
@@ -224,6 +289,7 @@ int main(int argc, char **argv) {
   }
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(worked_example_is_what_the_encoder_writes),
+      cmocka_unit_test(example_of_references_is_what_the_encoder_writes),
       cmocka_unit_test(offsets_in_the_tables_are_those_of_format_h),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
