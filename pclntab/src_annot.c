@@ -110,10 +110,18 @@ static bool is_called(const char *symbol, const char *name) {
          (symbol[len] == 0 || symbol[len] == '@');
 }
 
-// Whether a symbol `name` has the value `va`: that of thread-local storage, or
-// of anything else. by_va is made.
-static bool has_symbol(const struct annot_job *j, uint64_t va, const char *name,
-                       bool tls) {
+// What the symbol table says of a place: of thread-local storage, or of all
+// else.
+enum place {
+  PLACE_NAMED,   // something of that name is there
+  PLACE_OTHER,   // something else is
+  PLACE_UNKNOWN, // no symbol begins there; local ones may have been dropped
+};
+
+// by_va is made.
+static enum place symbol_at(const struct annot_job *j, uint64_t va,
+                            const char *name, bool tls) {
+  enum place place = PLACE_UNKNOWN;
   size_t lo = 0, hi = j->elf->n_symbols;
   while (lo < hi) {
     const size_t mid = lo + (hi - lo) / 2;
@@ -124,11 +132,14 @@ static bool has_symbol(const struct annot_job *j, uint64_t va, const char *name,
   }
   for (; lo < j->elf->n_symbols && j->by_va[lo]->va == va; lo++) {
     const struct pcln_elf_symbol *s = j->by_va[lo];
-    if (s->shndx != SHN_UNDEF && (s->type == STT_TLS) == tls &&
-        is_called(s->name, name))
-      return true;
+    if (s->shndx == SHN_UNDEF || (s->type == STT_TLS) != tls)
+      continue;
+    if (is_called(s->name, name))
+      return PLACE_NAMED;
+    if (s->size) // and not the mark of a section's or the program's end
+      place = PLACE_OTHER;
   }
-  return false;
+  return place;
 }
 
 // --- Safepoints -------------------------------------------------------------
@@ -210,12 +221,13 @@ static enum pcln_status is_about(struct annot_job *j, const char *name,
   if (!last || last->va + last->size != f->va + size ||
       (last != f && (!last->name || !is_called(last->name, f->name))))
     return PCLN_OK;
-  *yes = is_called(f->name, name);
+  // Where local symbols were dropped (-x), the length has to do.
+  *yes = is_called(f->name, name) || (f->name && strstr(f->name, PCLN_UNNAMED));
   if (*yes)
     return PCLN_OK;
   const enum pcln_status st = sort_symbols(j);
   if (st == PCLN_OK)
-    *yes = has_symbol(j, f->va, name, false);
+    *yes = symbol_at(j, f->va, name, false) == PLACE_NAMED;
   return st;
 }
 
@@ -289,18 +301,26 @@ static bool in_storage(const struct pcln_elf *elf,
   return false;
 }
 
-// Whether the record's address is a tombstone.
-static enum pcln_status is_gone(struct annot_job *j,
-                                const struct pcln_annot_root *r, uint64_t off,
+// Whether the record's address is a tombstone. Where that cannot be told, for
+// the symbol that would tell was dropped, it is an error: a root too few frees
+// what is in use, and one too many reads another variable's words.
+static enum pcln_status is_gone(struct annot_job *j, const struct pcln_annot *a,
+                                const char *name, const struct pcln_root_def *r,
                                 bool *gone) {
   const bool tls = r->flags & PCLN_ROOT_TLS;
-  *gone = off == 0 && !tls;
-  if (!is_gold(j->elf) && !(off == 0 && tls))
+  *gone = r->off == 0 && !tls;
+  if (*gone || (!is_gold(j->elf) && !(r->off == 0 && tls)))
     return PCLN_OK;
   const enum pcln_status st = sort_symbols(j);
-  if (st == PCLN_OK)
-    *gone = !has_symbol(j, off, r->name, tls);
-  return st;
+  if (st != PCLN_OK)
+    return st;
+  const enum place place = symbol_at(j, r->off, name, tls);
+  *gone = place == PLACE_OTHER || !in_storage(j->elf, r);
+  if (place != PLACE_UNKNOWN || *gone)
+    return PCLN_OK;
+  return say(j, name, "annot-symbol", a->off,
+             "whether the linker kept the variable is not known without its "
+             "symbol; link without -x, --discard-all and -s");
 }
 
 static enum pcln_status add_root(struct annot_job *j,
@@ -310,13 +330,6 @@ static enum pcln_status add_root(struct annot_job *j,
   bool gone = false;
   if (!pcln_annot_root(a, &r, &fault))
     return malformed(j, 0, &fault);
-  enum pcln_status st = is_gone(j, &r, a->address, &gone);
-  if (st != PCLN_OK)
-    return st;
-  if (gone) {
-    j->stats->annot_discarded++;
-    return PCLN_OK;
-  }
   const struct found_root found = {.def = {.off = a->address,
                                            .n_words = r.n_words,
                                            .repeat = r.repeat,
@@ -324,6 +337,13 @@ static enum pcln_status add_root(struct annot_job *j,
                                            .codes = r.codes},
                                    .name = r.name,
                                    .off = a->off};
+  const enum pcln_status st = is_gone(j, a, r.name, &found.def, &gone);
+  if (st != PCLN_OK)
+    return st;
+  if (gone) {
+    j->stats->annot_discarded++;
+    return PCLN_OK;
+  }
   if (!in_storage(j->elf, &found.def))
     return say(j, r.name, "annot-variable", a->off,
                "the variable is not in memory that the program can write");

@@ -66,7 +66,6 @@ run() {
   shift
   "$@" "$build/libpclnrt.a" -pthread -lstdc++ -o prog || fail "$what: link"
   PCLNTAB_DEBUG=gcstress=1 ./prog || fail "$what: run"
-  sound prog
   "$dump" --maps prog | grep ^root >roots
 }
 roots() { awk -v OFS=, '{ print $4 }' roots | sort | xargs; }
@@ -82,6 +81,18 @@ for o in "-O0 -O0" "-O2 -O2" "-O0 -O2" "-O2 -O0"; do # copies that differ, too
     [ "$(roots)" = "_ZL5first kept own" ] || { cat roots; fail "$linker $o"; }
     "$dump" --funcs prog | grep -w dropped && fail "$linker: not dropped"
   done
+done
+
+# Without local symbols: the same, or not at all.
+compile -O0 a.cc
+for linker in $linkers; do
+  if [ "$linker" = gold ]; then
+    refuses annot-symbol table gold -Wl,-x a.o b.o "$build/libpclnrt.a" \
+      -pthread -lstdc++ -o prog
+  else
+    run "$linker -x" table "$linker" -Wl,-x a.o b.o
+    [ "$(wc -l <roots)" = 5 ] || { cat roots; fail "$linker -x"; }
+  fi
 done
 
 # An archive, whose members are objects like others; and one member is not
