@@ -81,8 +81,6 @@ private:
     if (isa<Constant>(v) || (!ref && !values.is_cast(v)) ||
         !(ref || v->getType()->isPointerTy()))
       return;
-    if (ref && is_ref(v->getType()) && s.getAlign() < Align(8))
-      refuse(s, "a reference is stored to a place that is not aligned");
     const Value *to = getUnderlyingObject(s.getPointerOperand());
     if (auto *a = dyn_cast<AllocaInst>(to)) {
       if (!a->isStaticAlloca())
@@ -149,6 +147,13 @@ void refuse(const Module &m, const Twine &what) {
 
 void warn(const Instruction &at, const Twine &what) {
   report(*at.getFunction(), at.getDebugLoc(), what, DS_Warning);
+}
+
+void check_alignment(const Function &f) {
+  for (const Instruction &i : instructions(f))
+    if (auto *s = dyn_cast<StoreInst>(&i))
+      if (is_ref(s->getValueOperand()->getType()) && s->getAlign() < Align(8))
+        refuse(i, "a reference is stored to a place that is not aligned");
 }
 
 void check_function(Function &f, const Values &values) {

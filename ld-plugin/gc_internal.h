@@ -75,6 +75,9 @@ void warn(const llvm::Instruction &at, const llvm::Twine &what);
 // Reports what the code of `f` does with references that cannot be followed.
 class Values;
 void check_function(llvm::Function &f, const Values &values);
+// Reports stores as the source has them: the optimiser, which moves them,
+// may forget that a place is aligned.
+void check_alignment(const llvm::Function &f);
 
 // --- gc_leaf.cc: which calls may collect -------------------------------------
 

@@ -195,6 +195,8 @@ PreservedAnalyses Prepare::run(Module &m, ModuleAnalysisManager &) {
   if (pre_link)
     m.getOrInsertNamedMetadata(kPreLink);
   make_types(m);
+  for (const Function &f : m)
+    check_alignment(f);
   keep_leaf_marks(m);
   mark_functions(m);
   hide_integers(m);
