@@ -46,9 +46,12 @@ enum {
   PIECE = 64 << 10,
   PIECE_BIT = 1,
   MAX_MARKERS = 64,
-  LOOK_EVERY = 64,         // scans between looks at who waits
-  WORTH_THREADS = 4 << 20, // bytes live before, for more than one
-  LEAST_TO_SHARE = 32,     // entries
+  LOOK_EVERY = 64, // scans between looks at who waits
+  // Bytes live before, for more than one thread. A mark that others may set
+  // costs four times as much: for less, several threads take more time than
+  // one.
+  WORTH_THREADS = 32 << 20,
+  LEAST_TO_SHARE = 32, // entries
 };
 
 struct marker {

@@ -5,6 +5,7 @@
 // PCLNTAB_DEBUG; the program runs itself again for that.
 #include "collect_support.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 static size_t resident(void) {
@@ -164,6 +165,31 @@ static void work(void) {
   }
 }
 
+static _Atomic bool busy;
+static void *compute(void *arg) {
+  (void)arg;
+  if (pclnrt_gc_thread_begin() != PCLN_OK)
+    abort();
+  const uint64_t start = pclnrt_sys_now_ns();
+  atomic_store(&busy, true);
+  while (pclnrt_sys_now_ns() - start < UINT64_C(1500000000))
+    ;
+  pclnrt_gc_poll();
+  return NULL;
+}
+
+static void be_late(void) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, compute, NULL) != 0)
+    abort();
+  while (!atomic_load(&busy))
+    ;
+  pclnrt_gc_collect();
+  pclnrt_gc_foreign_begin();
+  pthread_join(thread, NULL);
+  pclnrt_gc_foreign_end();
+}
+
 static int subject(const char *name) {
   collect_setup(NULL);
   if (strcmp(name, "work") == 0) {
@@ -184,6 +210,8 @@ static int subject(const char *name) {
     holder->left = (struct node *)(lost + 8);
     roots[1] = new_node(2);
     pclnrt_gc_collect();
+  } else if (strcmp(name, "late") == 0) {
+    be_late();
   } else if (strcmp(name, "slice") == 0) {
     static const uint8_t codes[] = {3 | 1 << 2 | 1 << 4};
     static const struct pclnrt_gc_type type = {.size = 24,
@@ -264,6 +292,16 @@ static void faults_are_fatal(void **state) {
   assert_non_null(strstr(out, "[gc-slice]\n"));
 }
 
+static void a_thread_that_does_not_come_is_named(void **state) {
+  (void)state;
+  char out[8192];
+  assert_int_equal(run_subject("gctrace=0", "late", out, sizeof out), 0);
+  const char *line = strstr(out, "has been waiting for thread ");
+  assert_non_null(line);
+  assert_non_null(strstr(line, "[late-safepoint]\ngoroutine "));
+  assert_non_null(strstr(out, "1 collections"));
+}
+
 int main(int argc, char **argv) {
   if (argc > 1)
     return subject(argv[1]);
@@ -278,6 +316,7 @@ int main(int argc, char **argv) {
       TEST(stress_collects_at_every_allocation),
       TEST(options_are_read),
       TEST(faults_are_fatal),
+      TEST(a_thread_that_does_not_come_is_named),
   };
   return cmocka_run_group_tests(tests, collect_setup, NULL);
 }

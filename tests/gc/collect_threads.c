@@ -211,19 +211,20 @@ static void nobody_starves(void **state) {
 static void large_heaps_are_marked_by_several(void **state) {
   (void)state;
   pclnrt_gc_options.threads = 4;
-  for (size_t slot = 0; slot < 50; slot++)
-    build(slot, 10000);
-  void **wide = pclnrt_gc_new_array(&ref_type, 200000);
+  enum { SLOTS = 60, LEN = 15000, WIDE = 400000 }; // 34 MB
+  const size_t all = SLOTS * LEN + WIDE + 1;
+  for (size_t slot = 0; slot < SLOTS; slot++)
+    build(slot, LEN);
+  void **wide = pclnrt_gc_new_array(&ref_type, WIDE);
   roots[99] = wide;
-  for (size_t i = 0; i < 200000; i++)
+  for (size_t i = 0; i < WIDE; i++)
     wide[i] = new_node(i);
-  for (int i = 0; i < 10; i++)
-    assert_int_equal(live_now(), 50 * 10000 + 200001);
-  for (size_t slot = 0; slot < 50; slot++)
-    assert_true(sound(slot, 10000));
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(live_now(), all);
+  for (size_t slot = 0; slot < SLOTS; slot++)
+    assert_true(sound(slot, LEN));
   pclnrt_test_chunks = 8; // and without memory for the lists
-  for (int i = 0; i < 3; i++)
-    assert_int_equal(live_now(), 50 * 10000 + 200001);
+  assert_int_equal(live_now(), all);
   pclnrt_test_chunks = 0;
 }
 
