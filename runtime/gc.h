@@ -146,11 +146,14 @@ inline const struct pclnrt_gc_type *pclnrt_gc_type_of(const T *none = nullptr) {
 // elements; n bytes without references. Null: memory or the limit is exhausted,
 // also after a collection, or the size overflows.
 #define gc_new(T) ((T gcref *)pclnrt_gc_new(gc_type(T)))
-#define gc_new_array(T, n) ((T gcref *)pclnrt_gc_new_array(gc_type(T), (n)))
+#define gc_new_array(T, n)                                                     \
+  ((T gcref *)(__alignof__(T) > 8 ? pclnrt_gc_new_array16                      \
+                                  : pclnrt_gc_new_array)(gc_type(T), (n)))
 #define gc_new_flex(T, member, n)                                              \
-  ((T gcref *)pclnrt_gc_new_flex(gc_type(T),                                   \
-                                 gc_type(__typeof__(((T *)0)->member[0])),     \
-                                 __builtin_offsetof(T, member), (n)))
+  ((T gcref *)(__alignof__(T) > 8 ? pclnrt_gc_new_flex16                       \
+                                  : pclnrt_gc_new_flex)(                       \
+      gc_type(T), gc_type(__typeof__(((T *)0)->member[0])),                    \
+      __builtin_offsetof(T, member), (n)))
 #define gc_new_bytes(n) ((void gcref *)pclnrt_gc_new_bytes(n))
 
 PCLN_API void gcref *pclnrt_gc_new(const struct pclnrt_gc_type *type);
@@ -160,6 +163,12 @@ PCLN_API void gcref *pclnrt_gc_new_array(const struct pclnrt_gc_type *type,
 PCLN_API void gcref *pclnrt_gc_new_flex(const struct pclnrt_gc_type *type,
                                         const struct pclnrt_gc_type *elem,
                                         size_t off, size_t n);
+// The same for types that must be aligned to 16 bytes, not 8. Bytes always are.
+PCLN_API void gcref *pclnrt_gc_new_array16(const struct pclnrt_gc_type *type,
+                                           size_t n);
+PCLN_API void gcref *pclnrt_gc_new_flex16(const struct pclnrt_gc_type *type,
+                                          const struct pclnrt_gc_type *elem,
+                                          size_t off, size_t n);
 PCLN_API void gcref *pclnrt_gc_new_bytes(size_t n);
 
 // The bytes of the object that `p` points into, as allocated (rounded up), and

@@ -149,10 +149,9 @@ void *pclnrt_gc_new_bytes(size_t n) {
   return bytes((n + SLACK + 15) & ~(size_t)15);
 }
 
-// An object whose first word says what it is; `len` bytes, with slack.
-static inline void *headed(const struct pclnrt_gc_type *type, uintptr_t word,
-                           size_t len) {
-  const size_t header = pclnrt_header_size(type);
+// An object behind a header of 8 or 16 bytes, whose first word says what it is;
+// `len` bytes, with slack.
+static inline void *headed(size_t header, uintptr_t word, size_t len) {
   size_t size = header + len;
   if (header == 16)
     size = (size + 15) & ~(size_t)15; // the cell is to be aligned
@@ -172,7 +171,8 @@ new_slowly(const struct pclnrt_gc_type *type) {
   if (!pclnrt_cache_present() && !pclnrt_collect_enter(type->size))
     return NULL;
   if (!has_bin(type))
-    return headed(type, (uintptr_t)type | PCLNRT_TAG_ONE, type->size);
+    return headed(pclnrt_one_header(type), (uintptr_t)type | PCLNRT_TAG_ONE,
+                  type->size);
   const struct want w = {PCLNRT_CELL_TYPED, type, type->size};
   return (void *)cell_slowly(&w);
 }
@@ -187,44 +187,69 @@ void *pclnrt_gc_new(const struct pclnrt_gc_type *type) {
   return new_slowly(type);
 }
 
-void *pclnrt_gc_new_array(const struct pclnrt_gc_type *type, size_t n) {
-  size_t len;
-  if (__builtin_mul_overflow(n, type->size, &len) || len > PTRDIFF_MAX)
-    return NULL;
-  if (!type->n_words)
-    return bytes((len + SLACK + 15) & ~(size_t)15);
-  return headed(type, (uintptr_t)type | PCLNRT_TAG_ARRAY, len + SLACK);
+// Bytes for an array; false: more than there can be.
+static inline bool array_len(const struct pclnrt_gc_type *elem, size_t off,
+                             size_t n, size_t *len) {
+  return !__builtin_mul_overflow(n, elem->size, len) &&
+         !__builtin_add_overflow(*len, off, len) && *len <= PTRDIFF_MAX;
 }
 
-static const struct pclnrt_shape *shape(const struct pclnrt_gc_type *type,
-                                        const struct pclnrt_gc_type *elem,
-                                        size_t off) {
-  const uintptr_t a = (uintptr_t)type ^ (uintptr_t)elem << 1;
-  const struct pclnrt_shape *s =
-      pclnrt_my_cache->shapes[(a >> 3 ^ a >> 9) % PCLNRT_SHAPE_SLOTS];
-  if (s && s->type == type && s->elem == elem && s->elem_off == off)
-    return s;
-  s = pclnrt_shape_of(type, elem, off);
-  if (s && pclnrt_cache_present())
-    pclnrt_my_cache->shapes[(a >> 3 ^ a >> 9) % PCLNRT_SHAPE_SLOTS] = s;
-  return s;
+static inline void *shaped(const struct pclnrt_shape *like, size_t len) {
+  const uint32_t slot = pclnrt_shape_hash(like) % PCLNRT_SHAPE_SLOTS;
+  const struct pclnrt_shape *s = pclnrt_my_cache->shapes[slot];
+  if (!s || !pclnrt_shape_same(s, like)) {
+    s = pclnrt_shape_like(like);
+    if (!s)
+      return NULL;
+    if (pclnrt_cache_present())
+      pclnrt_my_cache->shapes[slot] = s;
+  }
+  return headed(like->header, (uintptr_t)s | PCLNRT_TAG_SHAPE, len + SLACK);
+}
+
+static inline void *flex(const struct pclnrt_shape *like, size_t n) {
+  size_t len;
+  if (!array_len(like->elem, like->elem_off, n, &len))
+    return NULL;
+  if (len < like->type->size)
+    len = like->type->size; // padding behind the flexible member's offset
+  if (!like->type->n_words && !like->elem->n_words)
+    return pclnrt_gc_new_bytes(len);
+  return shaped(like, len);
+}
+
+void *pclnrt_gc_new_array(const struct pclnrt_gc_type *type, size_t n) {
+  size_t len;
+  if (!array_len(type, 0, n, &len))
+    return NULL;
+  if (!type->n_words)
+    return pclnrt_gc_new_bytes(len);
+  return headed(sizeof(uintptr_t), (uintptr_t)type | PCLNRT_TAG_ARRAY,
+                len + SLACK);
+}
+
+void *pclnrt_gc_new_array16(const struct pclnrt_gc_type *type, size_t n) {
+  size_t len;
+  if (!array_len(type, 0, n, &len))
+    return NULL;
+  if (!type->n_words)
+    return pclnrt_gc_new_bytes(len);
+  const struct pclnrt_shape like = {NULL, type, 0, 16};
+  return shaped(&like, len);
 }
 
 void *pclnrt_gc_new_flex(const struct pclnrt_gc_type *type,
                          const struct pclnrt_gc_type *elem, size_t off,
                          size_t n) {
-  size_t len;
-  if (__builtin_mul_overflow(n, elem->size, &len) ||
-      __builtin_add_overflow(len, off, &len) || len > PTRDIFF_MAX)
-    return NULL;
-  if (len < type->size)
-    len = type->size; // padding behind the flexible member's offset
-  if (!type->n_words && !elem->n_words)
-    return bytes((len + SLACK + 15) & ~(size_t)15);
-  const struct pclnrt_shape *s = shape(type, elem, off);
-  if (!s)
-    return NULL;
-  return headed(type, (uintptr_t)s | PCLNRT_TAG_SHAPE, len + SLACK);
+  const struct pclnrt_shape like = {type, elem, off, 8};
+  return flex(&like, n);
+}
+
+void *pclnrt_gc_new_flex16(const struct pclnrt_gc_type *type,
+                           const struct pclnrt_gc_type *elem, size_t off,
+                           size_t n) {
+  const struct pclnrt_shape like = {type, elem, off, 16};
+  return flex(&like, n);
 }
 
 size_t pclnrt_gc_object(const void *p, void **first) {

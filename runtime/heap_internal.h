@@ -122,10 +122,12 @@ struct pclnrt_slot {
   struct pclnrt_block *block; // null: none; then `left` is 0
 };
 
-// What an object with a flexible array is; its header leads here.
+// What an object with a flexible array is, or an array aligned to 16 bytes,
+// which has no `type`; its header leads here.
 struct pclnrt_shape {
   const struct pclnrt_gc_type *type, *elem;
   size_t elem_off;
+  size_t header; // bytes before the object: 8, or 16 to align it so
 };
 
 enum {
@@ -186,15 +188,22 @@ enum {
   PCLNRT_TAG_SHAPE = 3, // struct pclnrt_shape
   PCLNRT_TAG_MASK = 3,
 };
-// Bytes of the header: 8, or 16 if the object may need 16-byte alignment, which
-// its size tells.
-static inline size_t pclnrt_header_size(const struct pclnrt_gc_type *type) {
-  return type->size % 16 == 0 && type->size ? 16 : 8;
+// Bytes before an object with PCLNRT_TAG_ONE: 8, or 16 if it may need 16-byte
+// alignment, which its size tells. Arrays: always 8.
+static inline size_t pclnrt_one_header(const struct pclnrt_gc_type *type) {
+  return type->size % 16 == 0 ? 16 : 8;
 }
-// The one shape of these three; null: no memory.
-const struct pclnrt_shape *pclnrt_shape_of(const struct pclnrt_gc_type *type,
-                                           const struct pclnrt_gc_type *elem,
-                                           size_t off);
+// The one shape that is like `s`; null: no memory.
+const struct pclnrt_shape *pclnrt_shape_like(const struct pclnrt_shape *s);
+static inline bool pclnrt_shape_same(const struct pclnrt_shape *a,
+                                     const struct pclnrt_shape *b) {
+  return a->type == b->type && a->elem == b->elem &&
+         a->elem_off == b->elem_off && a->header == b->header;
+}
+static inline uint32_t pclnrt_shape_hash(const struct pclnrt_shape *s) {
+  const uintptr_t a = (uintptr_t)s->type ^ (uintptr_t)s->elem << 1;
+  return (uint32_t)(a >> 3 ^ a >> 9);
+}
 
 // --- heap_poison.c -----------------------------------------------------------
 

@@ -15,19 +15,14 @@ struct entry {
 };
 static struct entry *shapes[SHAPES];
 
-const struct pclnrt_shape *pclnrt_shape_of(const struct pclnrt_gc_type *type,
-                                           const struct pclnrt_gc_type *elem,
-                                           size_t off) {
-  const uint64_t hash =
-      ((uintptr_t)type ^ (uintptr_t)elem << 1) * UINT64_C(0x9e3779b97f4a7c15);
-  struct entry **list = &shapes[(hash >> 32) % SHAPES];
+const struct pclnrt_shape *pclnrt_shape_like(const struct pclnrt_shape *s) {
+  struct entry **list = &shapes[pclnrt_shape_hash(s) % SHAPES];
   pclnrt_lock_take(&pclnrt_heap_lock);
   struct entry *e = *list;
-  while (e && (e->shape.type != type || e->shape.elem != elem ||
-               e->shape.elem_off != off))
+  while (e && !pclnrt_shape_same(&e->shape, s))
     e = e->next;
   if (!e && (e = pclnrt_pages_table(sizeof *e))) {
-    e->shape = (struct pclnrt_shape){type, elem, off};
+    e->shape = *s;
     e->next = *list;
     *list = e;
   }
@@ -46,22 +41,26 @@ static void repeat(struct pclnrt_layout *out, const struct pclnrt_gc_type *elem,
   out->n_elem = (out->len - off) / elem->size;
 }
 
-static void headed(uintptr_t word, struct pclnrt_layout *out) {
-  const void *to = (const void *)(word & ~(uintptr_t)PCLNRT_TAG_MASK);
-  const struct pclnrt_shape *shape = to;
-  const bool has_shape = (word & PCLNRT_TAG_MASK) == PCLNRT_TAG_SHAPE;
-  const struct pclnrt_gc_type *type = has_shape ? shape->type : to;
-  const size_t header = pclnrt_header_size(type);
+static void begin_at(struct pclnrt_layout *out, size_t header) {
   out->start += header;
   out->len -= header;
+}
+
+static void headed(uintptr_t word, struct pclnrt_layout *out) {
+  const void *to = (const void *)(word & ~(uintptr_t)PCLNRT_TAG_MASK);
   if ((word & PCLNRT_TAG_MASK) == PCLNRT_TAG_ARRAY) {
-    repeat(out, type, 0);
-    return;
-  }
-  if (type->n_words)
-    out->type = type;
-  if (has_shape)
+    begin_at(out, sizeof word);
+    repeat(out, to, 0);
+  } else if ((word & PCLNRT_TAG_MASK) == PCLNRT_TAG_SHAPE) {
+    const struct pclnrt_shape *shape = to;
+    begin_at(out, shape->header);
+    if (shape->type && shape->type->n_words)
+      out->type = shape->type;
     repeat(out, shape->elem, shape->elem_off);
+  } else {
+    out->type = to;
+    begin_at(out, pclnrt_one_header(out->type));
+  }
 }
 
 void pclnrt_heap_layout(struct pclnrt_cell c, struct pclnrt_layout *out) {

@@ -99,14 +99,16 @@ static void *make(struct model_object *o) {
     o->len = n * type->size;
     for (uint32_t i = 0; i < n; i++)
       add_refs(o, type, i * type->size);
-    return pclnrt_gc_new_array(type, n);
+    return random_below(2) ? pclnrt_gc_new_array(type, n)
+                           : pclnrt_gc_new_array16(type, n);
   case 2:
     off = (type->size + 7) & ~(size_t)7;
     o->len = off + n * elem->size;
     add_refs(o, type, 0);
     for (uint32_t i = 0; i < n; i++)
       add_refs(o, elem, off + i * elem->size);
-    return pclnrt_gc_new_flex(type, elem, off, n);
+    return random_below(2) ? pclnrt_gc_new_flex(type, elem, off, n)
+                           : pclnrt_gc_new_flex16(type, elem, off, n);
   default:
     type = &types[random_below(4)];
     o->len = type->size;
@@ -326,6 +328,8 @@ static void sizes_that_overflow_are_refused(void **state) {
   assert_null(pclnrt_gc_new_bytes((size_t)PTRDIFF_MAX + 1));
   assert_null(pclnrt_gc_new_array(&types[1], SIZE_MAX / 16 + 1));
   assert_null(pclnrt_gc_new_array(&types[1], SIZE_MAX / 16));
+  assert_null(pclnrt_gc_new_array16(&types[1], SIZE_MAX / 16));
+  assert_null(pclnrt_gc_new_flex16(&types[1], &types[0], 16, SIZE_MAX / 8));
   assert_null(pclnrt_gc_new_flex(&types[1], &types[0], 16, SIZE_MAX / 8 + 1));
   assert_null(pclnrt_gc_new_flex(&types[1], &types[0], 16, SIZE_MAX / 8));
   assert_int_equal(small_collector.n_collected, collected);
@@ -336,7 +340,11 @@ static void objects_are_aligned(void **state) {
   small_collect_all();
   for (size_t n = 0; n < 40000; n = n * 9 / 8 + 1) {
     assert_int_equal((uintptr_t)pclnrt_gc_new_bytes(n) % 16, 0);
-    assert_int_equal((uintptr_t)pclnrt_gc_new_array(&types[1], n) % 16, 0);
+    assert_int_equal((uintptr_t)pclnrt_gc_new_array16(&types[1], n) % 16, 0);
+    assert_int_equal(
+        (uintptr_t)pclnrt_gc_new_flex16(&types[1], &types[0], 16, n) % 16, 0);
+    assert_int_equal(
+        (uintptr_t)pclnrt_gc_new_flex(&types[1], &types[0], 16, n) % 8, 0);
     assert_int_equal((uintptr_t)pclnrt_gc_new_array(&types[2], n) % 8, 0);
   }
   for (int i = 0; i < N_TYPES; i++)
