@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+pclntab_unit_test(src_stackmaps pclntab_sources pclntab_model pclntab_lookup)
+
 # LLVM's stack maps: objects made fit, and from them to the table, on each
 # linker, for both versions of LLVM.
 add_test(NAME link/stackmaps_obj
@@ -14,3 +16,15 @@ foreach(version 19 22)
   set_tests_properties(link/stackmaps_${version} PROPERTIES LABELS link
     TIMEOUT 300 SKIP_RETURN_CODE 77)
 endforeach()
+
+pclntab_fuzz_test(stackmaps SOURCES pclntab/src_stackmaps.c
+  pclntab/src_stackmaps_func.c pclntab/safepoints.c pclntab/safepoints_rows.c
+  pclntab/elf_image.c pclntab/module.c pclntab/pool.c pclntab/encode.c
+  pclntab/encode_func.c pclntab/parallel.c pclntab/cfi.c pclntab/cfi_entry.c
+  pclntab/cfi_expr.c pclntab/cfi_rule.c pclntab/crc32c.c pclntab/frameinfo.c
+  pclntab/go_args.c pclntab/go_funcdata.c pclntab/go_names.c pclntab/lookup.c
+  pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c
+  pclntab/roots_table.c pclntab/stackmap.c pclntab/stackmap_llvm.c
+  pclntab/stackmap_objects.c pclntab/stackmap_pairs.c pclntab/status.c
+  pclntab/verify.c pclntab/verify_func.c pclntab/verify_funcdata.c
+  pclntab/verify_roots.c LIBS z zstd)

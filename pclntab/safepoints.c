@@ -37,7 +37,7 @@
 enum {
   SLICE_WORDS = 3,
   ITEM_WORDS = 2, // of the other items
-  MAX_FRAME_WORDS = 1 << 24,
+  MAX_FRAME_WORDS = 1 << 22,
 };
 
 // How the frame is known at one call.
@@ -541,16 +541,17 @@ enum pcln_status pcln_safepoints_place(struct pcln_module *m,
     return say(&j, PCLN_UNSUPPORTED, "safepoint-machine",
                "where SP and FP are is not known for this machine");
   m->stackmap_bits = 2;
-  size_t done = 0;
   do { // once without points, too
     struct job part = j;
     part.arch = arch;
-    enum pcln_status st = take_part(f, points + done, n - done, &part);
+    enum pcln_status st = take_part(f, points, n, &part);
     if (st == PCLN_OK)
       st = place(&part);
     if (st != PCLN_OK)
       return st;
-    done += part.n;
-  } while (done < n);
+    n -= part.n;
+    if (n)
+      points += part.n;
+  } while (n);
   return PCLN_OK;
 }

@@ -153,7 +153,7 @@ static size_t zeros(const uint8_t *p, size_t len) {
   return n;
 }
 
-static enum pcln_status read_section(struct pcln_stackmaps_job *j,
+enum pcln_status pcln_stackmaps_read(struct pcln_stackmaps_job *j,
                                      struct pcln_span bytes) {
   size_t at = 0;
   enum pcln_status st = PCLN_OK;
@@ -282,12 +282,23 @@ static enum pcln_status take_functions(struct pcln_stackmaps_job *j) {
   return st;
 }
 
+enum pcln_status pcln_stackmaps_finish(struct pcln_stackmaps_job *j,
+                                       enum pcln_status status) {
+  if (status == PCLN_OK)
+    status = take_functions(j);
+  free(j->entries);
+  free(j->points);
+  free(j->areas);
+  free(j->pairs);
+  return status;
+}
+
 // --- Interface --------------------------------------------------------------
 
 static bool is_stackmaps(const struct pcln_elf *elf,
                          const struct pcln_elf_section *s) {
   if (strcmp(s->name, PCLN_STACKMAPS_DEMOTED) == 0 ||
-      strcmp(s->name, ".z" /* compressed */ "debug_llvm_stackmaps") == 0)
+      strcmp(s->name, ".zdebug_llvm_stackmaps") == 0)
     return true;
   return strcmp(s->name, PCLN_STACKMAPS_SECTION) == 0 &&
          (!(s->flags & SHF_ALLOC) || elf->type == ET_EXEC);
@@ -307,13 +318,7 @@ enum pcln_status pcln_src_stackmaps(struct pcln_elf *elf, struct pcln_module *m,
     j.section = s->name;
     st = pcln_elf_content(elf, s, o->sink, &bytes);
     if (st == PCLN_OK && bytes.ptr)
-      st = read_section(&j, bytes);
+      st = pcln_stackmaps_read(&j, bytes);
   }
-  if (st == PCLN_OK)
-    st = take_functions(&j);
-  free(j.entries);
-  free(j.points);
-  free(j.areas);
-  free(j.pairs);
-  return st;
+  return pcln_stackmaps_finish(&j, st);
 }

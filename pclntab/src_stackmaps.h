@@ -45,6 +45,14 @@ pcln_stackmaps_say(const struct pcln_stackmaps_job *j, uint64_t func_off,
 bool pcln_stackmaps_constant(const struct pcln_stackmaps_job *j,
                              const struct pcln_stackmaps_entry *e,
                              const struct pcln_llvm_location *l, uint64_t *out);
+// Reads the tables of one section, and makes of all that were read what the
+// model takes; the second frees what *j holds, whatever the first returned. Of
+// j->elf only path and byte order are used, so that tests need no file.
+PCLN_MUST_CHECK enum pcln_status
+pcln_stackmaps_read(struct pcln_stackmaps_job *j, struct pcln_span section);
+PCLN_MUST_CHECK enum pcln_status
+pcln_stackmaps_finish(struct pcln_stackmaps_job *j, enum pcln_status status);
+
 // Gives j->f what the entry's records, which have been read once, say.
 PCLN_MUST_CHECK enum pcln_status
 pcln_stackmaps_function(struct pcln_stackmaps_job *j,

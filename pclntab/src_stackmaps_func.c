@@ -306,10 +306,11 @@ static enum pcln_status take_records(struct pcln_stackmaps_job *j,
   // The arrays have stopped moving.
   size_t areas = 0, pairs = 0;
   for (size_t i = 0; i < j->n_points; i++) {
-    j->points[i].areas = j->areas + areas;
-    j->points[i].pairs = j->pairs + pairs;
-    areas += j->points[i].n_areas;
-    pairs += j->points[i].n_pairs;
+    struct pcln_safepoint *p = &j->points[i];
+    p->areas = p->n_areas ? j->areas + areas : NULL;
+    p->pairs = p->n_pairs ? j->pairs + pairs : NULL;
+    areas += p->n_areas;
+    pairs += p->n_pairs;
   }
   return st;
 }

@@ -10,33 +10,37 @@
 
 #include "table.h"
 
-// Words of the rows of both maps, and the number of rows. A part without a map
-// has none.
-struct extent {
-  uint32_t n_rows, n_locals, n_args;
+// Words of a row that are walked in the time in which a stream's byte is read.
+enum { WORDS_PER_STEP = 64 };
+
+// The maps of a function; one that it does not have has no words.
+struct maps {
+  struct pcln_ptrmap locals, args;
 };
 
-static enum pcln_status part_extent(const struct pcln_table *t,
-                                    const struct pcln_func *f,
-                                    enum pcln_map_part part, uint32_t *n_words,
-                                    uint32_t *n_rows) {
-  struct pcln_ptrmap map;
-  const enum pcln_status status = pcln_ptrmap(t, f, part, &map);
-  *n_words = status == PCLN_OK ? map.n_words : 0;
-  if (status == PCLN_OK && map.n_rows > *n_rows)
-    *n_rows = map.n_rows;
-  return status == PCLN_NOT_FOUND ? PCLN_OK : status;
+static enum pcln_status read_map(const struct pcln_table *t,
+                                 const struct pcln_func *f,
+                                 enum pcln_map_part part,
+                                 struct pcln_ptrmap *out) {
+  const enum pcln_status status = pcln_ptrmap(t, f, part, out);
+  if (status != PCLN_NOT_FOUND)
+    return status;
+  *out = (struct pcln_ptrmap){0};
+  return PCLN_OK;
 }
 
-static enum pcln_status extent_of(const struct pcln_table *t,
-                                  const struct pcln_func *f,
-                                  struct extent *out) {
-  out->n_rows = 0;
-  const enum pcln_status status =
-      part_extent(t, f, PCLN_MAP_LOCALS, &out->n_locals, &out->n_rows);
-  return status == PCLN_OK
-             ? part_extent(t, f, PCLN_MAP_ARGS, &out->n_args, &out->n_rows)
-             : status;
+static enum pcln_status read_maps(const struct pcln_table *t,
+                                  const struct pcln_func *f, struct maps *out) {
+  const enum pcln_status status = read_map(t, f, PCLN_MAP_LOCALS, &out->locals);
+  return status == PCLN_OK ? read_map(t, f, PCLN_MAP_ARGS, &out->args) : status;
+}
+
+static bool is_pointer(const struct maps *m, uint32_t row_idx,
+                       struct pcln_map_word word) {
+  struct pcln_map_row row;
+  return pcln_ptrmap_row(word.part == PCLN_MAP_LOCALS ? &m->locals : &m->args,
+                         row_idx, &row) == PCLN_OK &&
+         pcln_word_live(&row, word.index);
 }
 
 // The bytes of the pairs. PCLN_NOT_FOUND: none.
@@ -90,11 +94,11 @@ enum pcln_status pcln_derived_begin(const struct pcln_table *t,
                                     const struct pcln_stackmap *map,
                                     struct pcln_derived_iter *it) {
   struct pcln_cursor c;
-  struct extent extent;
+  struct maps maps;
   const enum pcln_status status = open_pairs(t, f, &c);
   if (status != PCLN_OK)
     return status;
-  if (extent_of(t, f, &extent) != PCLN_OK)
+  if (read_maps(t, f, &maps) != PCLN_OK)
     return PCLN_CORRUPT;
   int64_t row = -1;
   uint32_t n;
@@ -102,8 +106,8 @@ enum pcln_status pcln_derived_begin(const struct pcln_table *t,
     if (row == (int64_t)map->idx) {
       *it = (struct pcln_derived_iter){.pos = c.pos,
                                        .end = c.end,
-                                       .n_locals = extent.n_locals,
-                                       .n_args = extent.n_args,
+                                       .n_locals = maps.locals.n_words,
+                                       .n_args = maps.args.n_words,
                                        .left = n};
       return PCLN_OK;
     }
@@ -135,22 +139,26 @@ bool pcln_derived_next(struct pcln_derived_iter *it, struct pcln_derived *out) {
 enum pcln_status pcln_derived_check(const struct pcln_table *t,
                                     const struct pcln_func *f, size_t *len) {
   struct pcln_cursor c;
-  struct extent extent;
+  struct maps maps;
   struct pcln_derived pair;
   const enum pcln_status status = open_pairs(t, f, &c);
   *len = 0;
   if (status != PCLN_OK)
     return status;
-  if (extent_of(t, f, &extent) != PCLN_OK)
+  if (read_maps(t, f, &maps) != PCLN_OK)
     return PCLN_CORRUPT;
   int64_t row = -1;
   uint32_t n;
+  size_t walked = 0; // words
   while (next_row(&c, &row, &n)) {
-    if (row >= (int64_t)extent.n_rows)
-      return PCLN_CORRUPT;
-    while (n && read_pair(&c, extent.n_locals, extent.n_args, &pair))
-      n--;
+    for (; n && read_pair(&c, maps.locals.n_words, maps.args.n_words, &pair);
+         n--) {
+      walked += (size_t)pair.base.index + pair.derived.index;
+      if (!is_pointer(&maps, (uint32_t)row, pair.base) ||
+          !is_pointer(&maps, (uint32_t)row, pair.derived))
+        return PCLN_CORRUPT;
+    }
   }
-  *len = pcln_tell(&c);
+  *len = pcln_tell(&c) + walked / WORDS_PER_STEP;
   return c.failed ? PCLN_CORRUPT : PCLN_OK;
 }

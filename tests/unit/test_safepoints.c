@@ -503,7 +503,8 @@ static void pairs_are_read_back(void **state) {
   teardown(&x);
 }
 
-// The bytes of the pairs of a function with two rows of three words.
+// The bytes of the pairs of a function with two rows of three words, all of
+// them pointers but the middle one of the second.
 static void damaged_pairs_are_refused(void **state) {
   (void)state;
   static const struct {
@@ -512,7 +513,8 @@ static void damaged_pairs_are_refused(void **state) {
   } cases[] = {
       {PCLN_OK, PCLN_OK, PCLN_NOT_FOUND, {1, 1, 0, 2, 0}},
       {PCLN_OK, PCLN_NOT_FOUND, PCLN_OK, {2, 1, 0, 2, 0}},
-      {PCLN_OK, PCLN_OK, PCLN_OK, {1, 1, 0, 2, 1, 1, 1, 2}},
+      {PCLN_OK, PCLN_OK, PCLN_OK, {1, 1, 0, 1, 1, 1, 2, 0}},
+      {PCLN_CORRUPT, PCLN_NOT_FOUND, PCLN_OK, {2, 1, 0, 1}},
       {PCLN_OK, PCLN_NOT_FOUND, PCLN_NOT_FOUND, {0}},
       // No such row, no such word, no pairs, a word that is its own base.
       {PCLN_CORRUPT, PCLN_NOT_FOUND, PCLN_NOT_FOUND, {3, 1, 0, 2, 0}},
@@ -531,8 +533,12 @@ static void damaged_pairs_are_refused(void **state) {
     setup(&x, X86_64);
     frame(&x, 40, PCLN_CFA_NONE, 0, 0);
     const struct pcln_safepoint points[] = {
-        {.ret_off = 0x10, .frame = 40, AREAS(POINTER(RSP, 16))},
-        {.ret_off = 0x20, .frame = 40, AREAS(POINTER(RSP, 24))}};
+        {.ret_off = 0x10,
+         .frame = 40,
+         AREAS(POINTER(RSP, 16), POINTER(RSP, 24), POINTER(RSP, 32))},
+        {.ret_off = 0x20,
+         .frame = 40,
+         AREAS(POINTER(RSP, 16), POINTER(RSP, 32))}};
     assert_int_equal(place(&x, points, 2), PCLN_OK);
     const struct pcln_span pairs = {cases[i].bytes, sizeof cases[i].bytes};
     assert_int_equal(pcln_func_set_funcdata(x.f, PCLN_FUNCDATA_POINTER_PAIRS,
