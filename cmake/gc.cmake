@@ -6,8 +6,8 @@ if(PCLNTAB_SANITIZE OR NOT TARGET pclntab-gc-19)
   return()
 endif()
 
-foreach(program binary_trees cache churn graph hamt json lisp symbolic threads
-    unions)
+foreach(program binary_trees cache churn deep graph hamt json lisp symbolic
+    threads unions)
   add_test(NAME gc/program-${program}
     COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/programs.sh ${PROJECT_BINARY_DIR}
       ${program})

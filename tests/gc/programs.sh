@@ -15,6 +15,7 @@ case $program in
 binary_trees) small=6 large=13 ;;
 cache) small="300 60 50" large="200000 20000 50000" ;;
 churn) small="1500 64" large="1000000 4096" ;;
+deep) small="20 20 1" large="20000 400000 2" ;;
 graph) small="25 2" large="4000 30" ;;
 hamt) small="250 4" large="60000 32" ;;
 json) small=900 large=2000000 ;;
