@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -537,6 +538,29 @@ static void free_blocks_go_back_and_come_again(void **state) {
   small_collect_all();
 }
 
+static void blocks_that_the_system_does_not_take_stay_dirty(void **state) {
+  (void)state;
+  enum { SIZE = 3 * PCLNRT_BLOCK };
+  small_collect_all();
+  pclnrt_heap_release(0);
+  char *p = pclnrt_gc_new_bytes(SIZE - 16);
+  memset(p, 1, SIZE - 16);
+  if (mlock(p, SIZE)) {
+    print_message("skipped: memory cannot be locked\n");
+    skip();
+  }
+  small_collect_all();
+  assert_int_equal(pclnrt_pages_dirty, 3);
+  assert_int_equal(pclnrt_heap_release(0), 0);
+  assert_int_equal(pclnrt_pages_dirty, 3);
+  const char *again = pclnrt_gc_new_bytes(SIZE - 16);
+  assert_ptr_equal(again, p);
+  for (int i = 0; i < SIZE - 16; i++)
+    assert_int_equal(again[i], 0);
+  munlock(p, SIZE);
+  small_collect_all();
+}
+
 static void statistics_count_what_was_allocated(void **state) {
   (void)state;
   small_collect_all();
@@ -571,6 +595,7 @@ int main(void) {
       cmocka_unit_test(stress_enters_at_each_allocation),
       cmocka_unit_test(write_to_a_freed_object_is_fatal),
       cmocka_unit_test(free_blocks_go_back_and_come_again),
+      cmocka_unit_test(blocks_that_the_system_does_not_take_stay_dirty),
       cmocka_unit_test(statistics_count_what_was_allocated),
       cmocka_unit_test(types_beyond_the_table_share_blocks),
   };
