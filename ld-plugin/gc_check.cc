@@ -110,8 +110,18 @@ private:
   void call(const CallBase &c) {
     if (isa<CallBrInst>(c) && has_refs(c.getType()))
       refuse(c, "asm goto has a reference as its output");
+    if (f.hasFnAttribute(kLeaf) && collects(c))
+      refuse(c, "a function that is declared gc_leaf calls one that collects");
     if (c.getOperandBundle(LLVMContext::OB_deopt))
       refuse(c, "a call has deoptimisation values already");
+  }
+
+  static bool collects(const CallBase &c) {
+    const Function *callee = c.getCalledFunction();
+    return callee != nullptr && !c.hasFnAttr(kLeaf) &&
+           (callee->getName().starts_with("pclnrt_gc_new") ||
+            callee->getName() == "pclnrt_gc_collect" ||
+            callee->getName() == "pclnrt_gc_poll");
   }
 
   // A caller that gave no reference does not know that it got one.

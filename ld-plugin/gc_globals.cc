@@ -68,7 +68,7 @@ private:
 bool is_candidate(const GlobalVariable &g) {
   return !g.isDeclaration() && !g.hasAvailableExternallyLinkage() &&
          !g.isConstant() && !g.getName().starts_with("llvm.") &&
-         g.getAddressSpace() == 0;
+         !g.hasAttribute(kDescribed) && g.getAddressSpace() == 0;
 }
 
 std::string quoted(StringRef name) {
@@ -115,6 +115,7 @@ void describe_globals(Module &m) {
     if (!l.any())
       continue;
     write_record(os, g, l);
+    g.addAttribute(kDescribed);
     used.push_back(&g);
   }
   if (used.empty())

@@ -10,6 +10,7 @@
 //   attribute kPending            prepared, its safepoints are not yet placed
 //   attribute kLowered            each call that may collect has its bundle
 //   attribute "gc-leaf-function"  declared not to collect
+//   attribute kDescribed of a variable  its record is in the assembly
 //   metadata kPreLink             the rest is for the linker's code generator
 //   operand bundle "deopt"        the areas of one safepoint, see gc_bundle.h
 #ifndef PCLNTAB_GC_INTERNAL_H
@@ -39,6 +40,7 @@ namespace pclntab {
 constexpr char kStrategy[] = "pclntab";
 constexpr char kPending[] = "pclntab-pending";
 constexpr char kLowered[] = "pclntab-lowered";
+constexpr char kDescribed[] = "pclntab-described";
 constexpr char kLeaf[] = "gc-leaf-function";
 constexpr char kPreLink[] = "pclntab.prelink";
 constexpr char kUnit[] = "pclntab.unit";

@@ -55,20 +55,23 @@ struct LowerUnlessPreLink : PassInfoMixin<LowerUnlessPreLink> {
 };
 
 // What clang tells the linker by these flags, it also tells us: this module
-// goes into LTO.
+// goes into LTO. ThinLTO's share of the linker has no place for passes at -O0;
+// nothing is optimised there either, so safepoints are placed now.
 struct PrepareUnit : PassInfoMixin<PrepareUnit> {
+  explicit PrepareUnit(OptimizationLevel level_) : level(level_) {}
   PreservedAnalyses run(Module &m, ModuleAnalysisManager &am) {
-    bool pre_link = m.getModuleFlag("ThinLTO") != nullptr ||
-                    m.getModuleFlag("EnableSplitLTOUnit") != nullptr;
-    return Prepare(pre_link).run(m, am);
+    bool full = m.getModuleFlag("ThinLTO") != nullptr;
+    bool thin = !full && m.getModuleFlag("EnableSplitLTOUnit") != nullptr;
+    return Prepare(full || (thin && level != OptimizationLevel::O0)).run(m, am);
   }
   static bool isRequired() { return true; }
+  OptimizationLevel level;
 };
 
 void add_callbacks(PassBuilder &pb) {
   pb.registerPipelineStartEPCallback(
-      [](ModulePassManager &pm, OptimizationLevel) {
-        pm.addPass(PrepareUnit());
+      [](ModulePassManager &pm, OptimizationLevel level) {
+        pm.addPass(PrepareUnit(level));
       });
   pb.registerFullLinkTimeOptimizationEarlyEPCallback(
       [](ModulePassManager &pm, OptimizationLevel) { pm.addPass(Hide()); });
