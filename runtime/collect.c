@@ -56,8 +56,10 @@ static void cycle(struct pclnrt_cycle *c, struct request *r) {
   if (r->why == CHECKING)
     r->faults = pclnrt_heap_check(r->sink);
   const struct pcln_sink silent = {0};
-  pclnrt_mark_sink = r->why != CHECKING ? NULL : r->sink ? r->sink : &silent;
+  if (r->why == CHECKING)
+    pclnrt_mark_sink = r->sink ? r->sink : &silent;
   mark(c);
+  pclnrt_mark_sink = NULL;
   r->faults += c->mark.faults;
   r->finalizers = c->finalizers != 0;
   pclnrt_heap_begin_sweep();
