@@ -86,7 +86,7 @@ pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c
   pclntab/dwarf_names.c pclntab/dwarf_pieces.c pclntab/dwarf_units.c
   pclntab/dwarf_walk.c pclntab/module.c pclntab/parallel.c pclntab/status.c)
 pclntab_fuzz_test(annot LIBS z zstd SOURCES pclntab/annot.c
-  pclntab/annot_forms.c pclntab/annot_inputs.c pclntab/src_annot.c
+  pclntab/annot_forms.c pclntab/annot_inputs.c pclntab/annot_shared.c pclntab/src_annot.c
   pclntab/src_annot_count.c pclntab/src_annot_user.c pclntab/safepoints.c
   pclntab/safepoints_rows.c pclntab/elf_image.c pclntab/module.c pclntab/pool.c
   pclntab/encode.c pclntab/encode_func.c pclntab/crc32c.c pclntab/frameinfo.c

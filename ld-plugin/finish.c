@@ -119,6 +119,9 @@ enum pcln_status pclnld_inspect(const char *name, int fd, uint64_t off,
   if (out->relocatable)
     out->bad_annotations =
         pcln_annot_inputs_add(annotations, elf, name, sink) != PCLN_OK;
+  else
+    out->bad_annotations =
+        pcln_annot_inputs_add_shared(annotations, elf) != PCLN_OK;
   pcln_elf_close(elf);
   return PCLN_OK;
 }

@@ -254,10 +254,38 @@ static void inspect_input(struct job *job, const char *path) {
   close(fd);
 }
 
+// The value of an option of one letter, joined or in the next word; null: it is
+// another word.
+static const char *value_of(const struct job *job, size_t i, char letter) {
+  const char *s = job->words.word[i];
+  if (s[0] != '-' || s[1] != letter)
+    return NULL;
+  return s[2] ? s + 2 : i + 1 < job->words.n ? job->words.word[i + 1] : NULL;
+}
+
+// The shared library that -l names, in the first folder of -L that has it.
+static void inspect_library(struct job *job, const char *name) {
+  char path[PATH_MAX];
+  for (size_t i = 1; i < job->words.n; i++) {
+    const char *dir = value_of(job, i, 'L');
+    if (dir &&
+        snprintf(path, sizeof path, "%s/lib%s.so", dir, name) <
+            (int)sizeof path &&
+        access(path, R_OK) == 0) {
+      inspect_input(job, path);
+      return;
+    }
+  }
+}
+
 static void inspect_inputs(struct job *job) {
-  for (size_t i = 1; i < job->words.n; i++)
-    if (job->words.word[i][0] != '-')
+  for (size_t i = 1; i < job->words.n; i++) {
+    const char *library = value_of(job, i, 'l');
+    if (library)
+      inspect_library(job, library);
+    else if (job->words.word[i][0] != '-')
       inspect_input(job, job->words.word[i]);
+  }
 }
 
 // --- The second linker ------------------------------------------------------

@@ -56,6 +56,7 @@ uint64_t pcln_annot_hash(const struct pcln_annot *a) {
 
 void pcln_annot_inputs_free(struct pcln_annot_inputs *inputs) {
   free(inputs->list);
+  free(inputs->shared);
   pcln_arena_free(&inputs->arena);
   *inputs = (struct pcln_annot_inputs){0};
 }

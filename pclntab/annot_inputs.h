@@ -22,10 +22,20 @@ struct pcln_annot_input {
   const char *object; // file that it is in
 };
 
+// References in an exported variable of a shared library.
+struct pcln_annot_shared {
+  const char *name; // of the symbol
+  uint64_t off;     // bytes from its value
+  uint32_t n_words, repeat;
+  const uint8_t *codes;
+};
+
 // Those of all objects, in the linker's order. Starts zeroed.
 struct pcln_annot_inputs {
   struct pcln_annot_input *list;
   size_t n, cap;
+  struct pcln_annot_shared *shared; // of the libraries
+  size_t n_shared, cap_shared;
   struct pcln_arena arena;
 };
 void pcln_annot_inputs_free(struct pcln_annot_inputs *inputs);
@@ -49,5 +59,20 @@ size_t pcln_annot_notes(const struct pcln_elf *elf);
 PCLN_MUST_CHECK enum pcln_status
 pcln_annot_inputs_add(struct pcln_annot_inputs *inputs, struct pcln_elf *object,
                       const char *name, const struct pcln_sink *sink);
+
+// --- annot_shared.c ---------------------------------------------------------
+
+// Adds the exported variables with references of a shared library.
+PCLN_MUST_CHECK enum pcln_status
+pcln_annot_inputs_add_shared(struct pcln_annot_inputs *inputs,
+                             struct pcln_elf *library);
+// Calls `fn` for each of them that the linked file has a copy of, with the
+// copy's address.
+typedef enum pcln_status (*pcln_annot_copy_fn)(
+    void *ctx, const struct pcln_annot_shared *root, uint64_t va);
+PCLN_MUST_CHECK enum pcln_status
+pcln_annot_copies(struct pcln_elf *elf, const struct pcln_annot_inputs *inputs,
+                  const struct pcln_sink *sink, pcln_annot_copy_fn fn,
+                  void *ctx);
 
 #endif

@@ -323,6 +323,31 @@ static enum pcln_status is_gone(struct annot_job *j, const struct pcln_annot *a,
              "symbol; link without -x, --discard-all and -s");
 }
 
+static enum pcln_status append_root(struct annot_job *j,
+                                    const struct found_root *found) {
+  if (j->n_roots == j->cap_roots) {
+    const size_t cap = j->cap_roots ? j->cap_roots * 2 : 64;
+    struct found_root *grown = realloc(j->roots, cap * sizeof *grown);
+    if (!grown)
+      return PCLN_NO_MEMORY;
+    j->roots = grown;
+    j->cap_roots = cap;
+  }
+  j->roots[j->n_roots++] = *found;
+  return PCLN_OK;
+}
+
+// The copy of a shared library's variable.
+static enum pcln_status
+add_copy(void *ctx, const struct pcln_annot_shared *root, uint64_t va) {
+  const struct found_root found = {.def = {.off = va,
+                                           .n_words = root->n_words,
+                                           .repeat = root->repeat,
+                                           .codes = root->codes},
+                                   .name = root->name};
+  return append_root(ctx, &found);
+}
+
 static enum pcln_status add_root(struct annot_job *j,
                                  const struct pcln_annot *a) {
   struct pcln_annot_root r;
@@ -347,16 +372,7 @@ static enum pcln_status add_root(struct annot_job *j,
   if (!in_storage(j->elf, &found.def))
     return say(j, r.name, "annot-variable", a->off,
                "the variable is not in memory that the program can write");
-  if (j->n_roots == j->cap_roots) {
-    const size_t cap = j->cap_roots ? j->cap_roots * 2 : 64;
-    struct found_root *grown = realloc(j->roots, cap * sizeof *grown);
-    if (!grown)
-      return PCLN_NO_MEMORY;
-    j->roots = grown;
-    j->cap_roots = cap;
-  }
-  j->roots[j->n_roots++] = found;
-  return PCLN_OK;
+  return append_root(j, &found);
 }
 
 static int root_by_place(const void *x, const void *y) {
@@ -588,6 +604,8 @@ enum pcln_status pcln_src_annot(struct pcln_elf *elf, struct pcln_module *m,
     st = say(&j, NULL, "annot-removed", 0,
              "some of its objects use references and have no annotations that "
              "say where they are; link the objects as they were compiled");
+  if (st == PCLN_OK && o->annotations)
+    st = pcln_annot_copies(elf, o->annotations, o->sink, add_copy, &j);
   if (st == PCLN_OK)
     st = finish_roots(&j);
   if (st == PCLN_OK)

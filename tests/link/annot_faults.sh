@@ -23,7 +23,7 @@ faulty() {
   object "$3" "${4:-}"
   for linker in $linkers; do
     refuses "$fault" table "$linker" main.o bad.o -o prog
-    grep -F "[$fault]" refused.log | grep -q "bad\.o: .*$where" ||
+    grep -F "[$fault]" refused.log | grep "bad\.o: .*$where" >/dev/null ||
       { cat refused.log; fail "$fault: does not name $where"; }
     [ ! -e prog ] || fail "$fault: $linker left an output"
   done

@@ -113,6 +113,43 @@ compile -O2 -flto a.cc
 compile -O2 -flto b.cc
 run "lld -flto" table lld -flto a.o b.o -Wl,--load-pass-plugin="$gc" ||
   fail lto
+# A variable of a shared library that a program takes by a copy relocation.
+cat >lib.c <<'C'
+#include "gc.h"
+struct node { struct node gcref *next; };
+struct node gcref *pair[2];
+void fill(void) {
+  pair[1] = gc_new(struct node);
+  pair[1]->next = gc_new(struct node);
+}
+C
+cat >exe.c <<'C'
+#include "gc.h"
+struct node { struct node gcref *next; };
+extern struct node gcref *pair[2];
+void fill(void);
+int main(void) {
+  fill();
+  for (int i = 0; i < 100; i++)
+    gc_new(struct node);
+  return !pair[1]->next || pair[1]->next->next;
+}
+C
+gcflags="-g -O1 -I$src/pclntab -I$src/runtime -fpass-plugin=$gc"
+clang-19 $gcflags -fPIC -c lib.c
+clang-19 $gcflags -fno-pic -c exe.c
+for linker in $linkers; do
+  table "$linker" -shared lib.o -o libpair.so
+  for how in ./libpair.so "-L. -lpair"; do
+    table "$linker" -no-pie exe.o $how "$build/libpclnrt.a" -rdynamic -pthread \
+      -Wl,-rpath,"$PWD" -o prog
+    readelf -rW prog | grep COPY >/dev/null || fail "$linker: no copy"
+    PCLNTAB_DEBUG=gcstress=1,gcpoison=1 ./prog || fail "$linker $how: copy"
+    "$dump" --maps prog | grep '^root .* pair words=2 ' >/dev/null ||
+      fail "$linker $how: no root for the copy"
+  done
+done
+
 # Functions with equal code, of which one keeps its argument.
 cat >fold.S <<'S'
 	.macro function name, areas
