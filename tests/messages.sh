@@ -22,9 +22,11 @@ LC_ALL=C sort -cu "$tmp/entries"
   "$build/pclntab-dump" --help
   "$build/pclntab-obj" --help
 } | grep -oE -- '--[a-z]+(-[a-z]+)+' | sed 's/^--//' >"$tmp/others"
-printf '%s\n' gc-leaf gnu-v3 initial-exec pclntab-ld pclntab-link pclntab-obj pclntab-slot x86-64 set-up >>"$tmp/others"
-grep -rhoE '"[a-z][a-z0-9]*(-[a-z0-9]+)+"' --include='*.[ch]' \
-  pclntab disasm ld-plugin runtime | tr -d '"' | sort -u |
+printf '%s\n' gc-leaf gc-leaf-function gnu-v3 initial-exec pclntab-described \
+  pclntab-ld pclntab-link pclntab-lowered pclntab-obj pclntab-pending \
+  pclntab-slot x86-64 set-up >>"$tmp/others"
+grep -rhvE '^ *//' --include='*.[ch]' pclntab disasm ld-plugin runtime |
+  grep -oE '"[a-z][a-z0-9]*(-[a-z0-9]+)+"' | tr -d '"' | sort -u |
   grep -vxFf "$tmp/others" >"$tmp/faults"
 [ "$(wc -l <"$tmp/faults")" -gt 100 ]
 if grep -vxFf "$tmp/entries" "$tmp/faults"; then
