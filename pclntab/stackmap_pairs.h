@@ -45,7 +45,8 @@ PCLN_API bool pcln_derived_next(struct pcln_derived_iter *it,
                                 struct pcln_derived *out);
 
 // Checks all pairs of a function: each word is a live pointer of its row. *len
-// is the work that this was, for pcln_verify()'s budget. PCLN_NOT_FOUND: it has none.
+// is the work that this was, for pcln_verify()'s budget. PCLN_NOT_FOUND: it has
+// none.
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcln_derived_check(const struct pcln_table *t, const struct pcln_func *f,
                    size_t *len);
