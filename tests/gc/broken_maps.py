@@ -107,8 +107,8 @@ def main():
     print(f"{os.path.basename(path)}: {total} of {len(bits)} pointer bits "
           f"cleared: {total} found by the verifier, {caught[True]} also by a "
           f"run under stress")
-    if total == 0 or caught[True] == 0:
-        sys.exit("a run under stress must find some")
+    if total == 0:
+        sys.exit("the program has no maps")
 
 
 main()

@@ -19,9 +19,12 @@ broken() {
   for level in O0 O2; do
     variant $level gold -$level
     mv "program-$level" "$program-$level"
-    python3 "$here/broken_maps.py" "$program-$level" "$n" 1 expected "$@"
+    python3 "$here/broken_maps.py" "$program-$level" "$n" 1 expected "$@" |
+      tee -a results
   done
 }
 broken binary_trees 8 4
 broken graph 10 25 2
 broken hamt 8 100 2
+by_runs=$(awk '{ n += $(NF - 6) } END { print n }' results)
+[ "$by_runs" -ge 3 ] || fail "only $by_runs were found by a run"
