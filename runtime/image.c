@@ -264,8 +264,11 @@ enum pcln_status pclnrt_image_read(const struct pclnrt_object *o,
       read_dynamic(o, addr, out);
     }
   }
+  // Without code there may still be a table, of variables with references.
+  if (out->text_lo >= out->text_hi && out->blob.ptr)
+    out->text_lo = out->text_hi = out->lo;
   // Offsets from `lo` are kept in 32 bits.
-  return out->text_lo < out->text_hi && out->hi - out->lo <= UINT32_MAX
+  return out->text_lo <= out->text_hi && out->hi - out->lo <= UINT32_MAX
              ? PCLN_OK
              : PCLN_UNSUPPORTED;
 }

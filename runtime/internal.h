@@ -221,6 +221,9 @@ const struct pclnrt_module *pclnrt_module_find(uint64_t pc);
 // Whether a module that may be unloaded is still the one that was registered.
 bool pclnrt_module_alive(const struct pclnrt_module *m, uint64_t pc);
 const struct pclnrt_module *pclnrt_module_get(uint32_t number);
+// Set-up: the module that was registered for the object; or null.
+const struct pclnrt_module *
+pclnrt_module_of_object(const struct pclnrt_object *o);
 // Module numbers are below it; not each of them is a module.
 uint32_t pclnrt_module_count(void);
 // Whether it is the shared libc.

@@ -419,6 +419,13 @@ find_registered(const struct pclnrt_object *o, uint64_t lo) {
   return NULL;
 }
 
+const struct pclnrt_module *
+pclnrt_module_of_object(const struct pclnrt_object *o) {
+  struct pclnrt_image image;
+  return pclnrt_image_read(o, &image) == PCLN_OK ? find_registered(o, image.lo)
+                                                 : NULL;
+}
+
 static void on_object(void *ctx, const struct pclnrt_object *listed) {
   char program[PATH_BYTES];
   struct pclnrt_object o = *listed;

@@ -19,10 +19,6 @@
 
 #include "roots_table.h"
 
-#include <elf.h>
-#include <link.h>
-#include <string.h>
-
 // --- Variables ---------------------------------------------------------------
 
 static enum pcln_status fail(const struct pclnrt_module *m,
@@ -110,19 +106,9 @@ static bool has_tls(const struct pcln_table *t) {
   return root.tls || it.status != PCLN_OK;
 }
 
-static const struct pclnrt_module *module_of(const struct pclnrt_object *o) {
-  for (size_t i = 0; i < o->n_phdrs; i++) {
-    ElfW(Phdr) p;
-    memcpy(&p, (const uint8_t *)o->phdrs + i * sizeof p, sizeof p);
-    if (p.p_type == PT_LOAD && p.p_flags & PF_X)
-      return pclnrt_module_find(o->bias + p.p_vaddr);
-  }
-  return NULL;
-}
-
 static void on_object(void *ctx, const struct pclnrt_object *o) {
   struct pclnrt_tls_blocks *blocks = (struct pclnrt_tls_blocks *)ctx;
-  const struct pclnrt_module *m = module_of(o);
+  const struct pclnrt_module *m = pclnrt_module_of_object(o);
   if (!m || !m->has_table || !has_tls(&m->table))
     return;
   if (blocks->n < PCLNRT_TLS_MODULES) {
@@ -154,6 +140,16 @@ enum pcln_status pclnrt_roots_tls_here(struct pclnrt_tls_blocks *blocks) {
   return PCLN_OK;
 }
 
+// The module that has the table, if it is still loaded.
+static const struct pclnrt_module *module_with(const struct pcln_table *t) {
+  for (uint32_t i = 1; i < pclnrt_module_count(); i++) {
+    const struct pclnrt_module *m = pclnrt_module_get(i);
+    if (m && &m->table == t)
+      return pclnrt_module_alive(m, m->image.text_lo) ? m : NULL;
+  }
+  return NULL;
+}
+
 enum pcln_status pclnrt_roots_tls(const struct pclnrt_tls_blocks *blocks,
                                   const struct pclnrt_root_visitor *v,
                                   struct pclnrt_root_stats *stats,
@@ -161,8 +157,8 @@ enum pcln_status pclnrt_roots_tls(const struct pclnrt_tls_blocks *blocks,
   struct pclnrt_scan s = {.v = v, .stats = stats};
   for (uint32_t i = 0; i < blocks->n; i++) {
     const struct pcln_table *t = blocks->of[i].table;
-    const struct pclnrt_module *m = pclnrt_module_find(t->text_start);
-    if (!blocks->of[i].block || !m || &m->table != t)
+    const struct pclnrt_module *m = blocks->of[i].block ? module_with(t) : NULL;
+    if (!m)
       continue;
     const enum pcln_status status =
         visit_module(m, blocks->of[i].block, true, &s, sink);

@@ -18,6 +18,7 @@ gcc $flags -c "$subjects/frames.S" -o frames.o
 gcc $flags -c "$subjects/directives.S" -o described.o
 gcc $flags -DNAME=main -c "$subjects/variables.S" -o main_variables.o
 gcc $flags -DNAME=plug -c "$subjects/variables.S" -o plug_variables.o
+gcc $flags -DNAME=plug -DNO_CODE -c "$subjects/variables.S" -o data.o
 
 try() {
   timeout 30 "$@" || fail "$linker $kind: $*"
@@ -27,6 +28,7 @@ for linker in $linkers; do
   kind=plugin
   table $linker -shared plug_variables.o -o plug.so
   verified plug.so
+  table $linker -shared -nostdlib data.o -o data.so # variables alone
   kind=directives
   table $linker directives.o described.o "$build/libpclnrt.a" -pthread -o prog
   # Two functions leave it at row 0, which the check of code asks about.
@@ -62,6 +64,7 @@ for linker in $linkers; do
     if [ $kind = static ]; then verified walk && verified variables; fi
     strip variables
     try ./variables ./plug.so
+    try ./variables ./data.so
   done
 done
 # Several threads at once, also under the thread sanitizer; frames of code that

@@ -49,6 +49,7 @@ OWN:	.zero	16
 	root TEXT, TEXT, 0, 3, 1, 0b001101
 	root OWN, OWN@dtpoff, 1, 2, 1, 0b1001
 
+#ifndef NO_CODE
 	.text
 	.globl	PASTE(NAME, _code)
 	.type	PASTE(NAME, _code), @function
@@ -57,4 +58,5 @@ PASTE(NAME, _code):
 	ret
 	.cfi_endproc
 	.size	PASTE(NAME, _code), . - PASTE(NAME, _code)
+#endif
 	.section .note.GNU-stack, "", @progbits
