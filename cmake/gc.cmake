@@ -16,6 +16,15 @@ endforeach()
 add_test(NAME gc/random
   COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/random.sh ${PROJECT_BINARY_DIR})
 set_tests_properties(gc/random PROPERTIES LABELS gc TIMEOUT 300)
+if(TARGET pclntab-gc-22)
+  foreach(program hamt json lisp symbolic unions)
+    add_test(NAME gc/program-${program}-22
+      COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/programs.sh ${PROJECT_BINARY_DIR}
+        ${program} 22)
+    set_tests_properties(gc/program-${program}-22 PROPERTIES LABELS gc
+      TIMEOUT 300)
+  endforeach()
+endif()
 add_test(NAME gc/retention
   COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/retention.sh ${PROJECT_BINARY_DIR})
 set_tests_properties(gc/retention PROPERTIES LABELS gc TIMEOUT 120)

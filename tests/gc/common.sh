@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# What tests of programs on the collector share; sourced with $build set. A
-# folder of its own that goes away, headers as they are installed, and how to
-# compile and link.
+# What tests of programs on the collector share; sourced with $build set, and
+# $clang to a release of it other than 19. A folder of its own that goes away,
+# headers as they are installed, and how to compile and link.
+clang=${clang:-19}
 programs=$(realpath "$(dirname "${BASH_SOURCE[0]}")/programs")
 lisp=$programs/lisp
 root=$(realpath "$programs/../../..")
@@ -32,8 +33,8 @@ sources() {
 # compile OPTIONS: by clang, of the language that the program is in.
 compile() {
   case $(sources "$program") in
-  *.cc) clang++-19 -std=c++17 -Wall -Wextra "$@" ;;
-  *) clang-19 -Wall -Wextra "$@" ;;
+  *.cc) clang++-$clang -std=c++17 -Wall -Wextra "$@" ;;
+  *) clang-$clang -Wall -Wextra "$@" ;;
   esac
 }
 
@@ -45,11 +46,11 @@ variant() {
   [ ! -f "$build/libpclnrt_$name.a" ] || runtime=$build/libpclnrt_$name.a
   for source in $(sources "$program"); do
     objects+=("$name-$(basename "${source%.c*}").o")
-    compile -Iinclude -fpass-plugin="$build/llvm-19/pclntab-gc.so" "$@" \
+    compile -Iinclude -fpass-plugin="$build/llvm-$clang/pclntab-gc.so" "$@" \
       -c "$source" -o "${objects[-1]}"
   done
   local use=(-fuse-ld="$linker" -Wl,-plugin,"$build/pclntab-ld.so")
-  [ "$linker" != lld ] || use=(--ld-path="$(command -v ld.lld-19)"
+  [ "$linker" != lld ] || use=(--ld-path="$(command -v "ld.lld-$clang")"
     -Wl,-mllvm,-load="$build/pclntab-ld.so")
   compile "$@" "${use[@]}" "${objects[@]}" "$runtime" -lm -pthread \
     -o "program-$name"
