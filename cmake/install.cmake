@@ -28,7 +28,8 @@ set(libraries pclntab pclntab_check pclntab_disasm pclnrt pclnrt_shared)
 set(tools pclntab-link pclntab-dump pclntab-obj)
 set(headers pclntab/format.h pclntab/status.h pclntab/pclntab.h
   pclntab/buildinfo.h pclntab/image.h pclntab/locate.h pclntab/reader.h
-  pclntab/scan.h pclntab/go_funcdata.h pclntab/go_names.h pclntab/stackmap.h pclntab/module.h
+  pclntab/scan.h pclntab/go_funcdata.h pclntab/go_names.h pclntab/stackmap.h pclntab/stackmap_llvm.h
+  pclntab/stackmap_pairs.h pclntab/module.h
   pclntab/roots_table.h pclntab/funcdata.h pclntab/funcdata.inc
   pclntab/check.h disasm/disasm.h runtime/pclnrt.h runtime/gc.h runtime/roots.h)
 

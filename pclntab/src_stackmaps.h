@@ -6,6 +6,7 @@
 #ifndef PCLNTAB_SRC_STACKMAPS_H
 #define PCLNTAB_SRC_STACKMAPS_H
 
+#include "bytes.h"
 #include "safepoints.h"
 #include "sources.h"
 #include "stackmap_llvm.h"

@@ -5,6 +5,7 @@
 // other, and one reader serves both.
 #include "stackmap_llvm.h"
 
+#include "bytes.h"
 #include "table.h"
 
 enum {
@@ -105,14 +106,18 @@ enum pcln_status pcln_llvm_records(const struct pcln_table *t,
       pcln_funcdata(t, f, PCLN_FUNCDATA_LLVM_RECORDS, &bytes);
   if (status != PCLN_OK)
     return status;
-  struct pcln_llvm_records r = {
-      .c = pcln_cursor_at(bytes.ptr, bytes.len, t->swap)};
-  r.left = pcln_u32(&r.c);
-  r.constants.len = (uint64_t)pcln_u32(&r.c) * 8;
-  r.constants.ptr = pcln_take(&r.c, r.constants.len);
-  if (r.c.failed)
+  struct pcln_cursor c = pcln_cursor_at(bytes.ptr, bytes.len, t->swap);
+  const uint32_t n = pcln_u32(&c);
+  const uint64_t len = (uint64_t)pcln_u32(&c) * 8;
+  const uint8_t *constants = pcln_take(&c, len);
+  if (c.failed)
     return PCLN_CORRUPT;
-  *it = r;
+  *it = (struct pcln_llvm_records){.start = c.start,
+                                   .pos = c.pos,
+                                   .end = c.end,
+                                   .swap = c.swap,
+                                   .left = n,
+                                   .constants = {constants, (size_t)len}};
   return PCLN_OK;
 }
 
@@ -120,11 +125,14 @@ bool pcln_llvm_records_next(struct pcln_llvm_records *it,
                             struct pcln_llvm_record *out) {
   if (it->left == 0)
     return false;
-  if (!pcln_llvm_record_read(&it->c, out)) {
+  struct pcln_cursor c = {
+      .start = it->start, .pos = it->pos, .end = it->end, .swap = it->swap};
+  if (!pcln_llvm_record_read(&c, out)) {
     it->status = PCLN_CORRUPT;
     it->left = 0;
     return false;
   }
+  it->pos = c.pos;
   it->left--;
   return true;
 }
@@ -134,6 +142,6 @@ enum pcln_status pcln_llvm_constant(const struct pcln_llvm_records *it,
                                     uint64_t *out) {
   if (l->off < 0 || (uint64_t)l->off >= it->constants.len / 8)
     return PCLN_CORRUPT;
-  *out = pcln_load64(it->constants.ptr + (size_t)l->off * 8, it->c.swap);
+  *out = pcln_load64(it->constants.ptr + (size_t)l->off * 8, it->swap);
   return PCLN_OK;
 }

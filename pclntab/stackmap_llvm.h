@@ -20,7 +20,6 @@
 #ifndef PCLNTAB_STACKMAP_LLVM_H
 #define PCLNTAB_STACKMAP_LLVM_H
 
-#include "bytes.h"
 #include "pclntab.h"
 
 #ifdef __cplusplus
@@ -53,6 +52,8 @@ struct pcln_llvm_record {
   bool swap;                            // private
 };
 
+struct pcln_cursor; // bytes.h
+
 // The next record; offsets of `c` count from where records are 8-aligned.
 // False: c->failed, it is cut off, or has a field that no record has.
 PCLN_API bool pcln_llvm_record_read(struct pcln_cursor *c,
@@ -79,10 +80,11 @@ PCLN_API bool pcln_llvm_statepoint(const struct pcln_llvm_record *r,
                                    struct pcln_llvm_statepoint *out);
 
 // The records that a function keeps.
-struct pcln_llvm_records {
-  struct pcln_cursor c;       // private
-  uint32_t left;              // records not yet given
-  struct pcln_span constants; // private
+struct pcln_llvm_records { // private, all but `left` and `status`
+  const uint8_t *start, *pos, *end;
+  bool swap;
+  uint32_t left; // records not yet given
+  struct pcln_span constants;
   enum pcln_status status;
 };
 // PCLN_NOT_FOUND: the function has none. PCLN_CORRUPT: they cannot be read.
