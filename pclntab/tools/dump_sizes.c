@@ -38,6 +38,7 @@ enum part {
   PART_MORE_FUNCDATA = PART_FUNCDATA + 12,
   PART_FINDFUNC,
   PART_RULES,
+  PART_ROOTS,
   PART_CALLEES,
   PART_PADDING,
   PART_OTHER,
@@ -61,6 +62,7 @@ static const char *const part_names[N_PARTS] = {
     [PART_MORE_FUNCDATA] = "funcdata.more",
     [PART_FINDFUNC] = "findfunctab",
     [PART_RULES] = "rules",
+    [PART_ROOTS] = "roots",
     [PART_CALLEES] = "callees",
     [PART_PADDING] = "padding",
     [PART_OTHER] = "other",
@@ -276,7 +278,9 @@ static void paint_headers(struct painter *p) {
   const struct pcln_table *t = p->t;
   const size_t entry = pcln_functab_entry_size(t);
   if (t->ours)
-    paint(p, t->blob.ptr, PCLN_MOD_SIZE, PART_MODULE_HEADER);
+    paint(p, t->blob.ptr,
+          t->flags & PCLN_MODF_ROOTS ? PCLN_MOD_SIZE_ROOTS : PCLN_MOD_SIZE,
+          PART_MODULE_HEADER);
   paint(p, t->pclntab.ptr, header_len(t), PART_HEADER);
   // After the last entry the end marker, half an entry.
   paint(p, t->functab.ptr, t->n_funcs * entry + entry / 2, PART_FUNCTAB);
@@ -302,6 +306,7 @@ static void paint_regions(struct painter *p) {
   if (!t->ours)
     return;
   paint_span(p, &t->rules, PART_RULES);
+  paint_span(p, &t->roots, PART_ROOTS);
   paint_span(p, &t->callees, PART_CALLEES);
 }
 

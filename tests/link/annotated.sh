@@ -27,6 +27,9 @@ for linker in $linkers; do
 done
 "$dump" --streams prog |
   FileCheck-19 <(echo 'CHECK: funcdata PointerPairs index=9')
+"$dump" --stats prog >stats
+grep -q '^size roots 58 ' stats || fail "no size of the roots"
+if grep '^size other' stats; then fail "bytes that are nothing"; fi
 "$dump" --json --all prog | python3 -c '
 import json, jsonschema, sys
 document = json.load(sys.stdin)
