@@ -3,7 +3,8 @@
 // Graphs full of cycles that change all the time: random edges come and go,
 // whole regions are dropped, strongly connected components are found by
 // recursion (Tarjan), nodes are sorted by the C library, and a graph of the
-// components is made, each of whose nodes must be a component of its own. Arguments: nodes, rounds.
+// components is made, each of whose nodes must be a component of its own.
+// Arguments: nodes, rounds.
 #include "alloc.h"
 
 struct edges; // a growing array
