@@ -32,8 +32,9 @@ plants() {
 }
 
 # The map: two counts, then rows of a byte: 0b01011010 and 0b01010110.
-plants map-word funcdata $((maps + 8)) ^03      # a pointer becomes a scalar
-plants map-word funcdata $((maps + 8)) ^02      # a pointer becomes dead
+plants map-word funcdata $((maps + 9)) ^03      # a pointer becomes a scalar
+plants map-word funcdata $((maps + 9)) ^02      # a pointer becomes dead
+plants "funcdata-pairs map-word" funcdata $((maps + 8)) ^02 # that of a pair
 plants map-word funcdata $((maps + 9)) ^0c      # a scalar becomes a pointer
 plants map-word funcdata $((maps + 9)) ^40      # a scalar becomes dead
 plants stackmap-codes funcdata $((maps + 9)) ^80 # an item that is cut off
