@@ -42,8 +42,9 @@ struct Slot {
 
 class Frame {
 public:
-  Frame(Function &f_, FunctionAnalysisManager &fam_, const Leaves &leaves_)
-      : f(f_), fam(fam_), leaves(leaves_),
+  Frame(Function &f_, FunctionAnalysisManager &fam_, const Leaves &leaves_,
+        bool unions_)
+      : f(f_), fam(fam_), leaves(leaves_), unions(unions_),
         plain(f_.hasFnAttribute(Attribute::OptimizeNone)),
         jumps(returns_twice(f_)) {}
 
@@ -51,7 +52,7 @@ public:
     copy_byval_arguments(f);
     EliminateUnreachableBlocks(f);
     split_invokes();
-    Values values(f);
+    Values values(f, unions);
     check_function(f, values);
     find_points();
     if (points.empty())
@@ -283,8 +284,9 @@ private:
   Function &f;
   FunctionAnalysisManager &fam;
   const Leaves &leaves;
-  bool plain; // -O0: slots are not shared
-  bool jumps; // calls setjmp
+  bool unions; // the module has some
+  bool plain;  // -O0: slots are not shared
+  bool jumps;  // calls setjmp
   std::vector<Safepoint> points;
   std::vector<Slot> slots; // of each base
   unsigned n_words = 0, n_own = 0;
@@ -306,8 +308,8 @@ bool is_ours(const Function &f) {
 }
 
 void lower_function(Function &f, FunctionAnalysisManager &fam,
-                    const Leaves &leaves) {
-  Frame(f, fam, leaves).lower();
+                    const Leaves &leaves, bool unions) {
+  Frame(f, fam, leaves, unions).lower();
   f.removeFnAttr(kPending);
   f.addFnAttr(kLowered);
 }

@@ -106,7 +106,8 @@ void place_polls(llvm::Module &m, llvm::FunctionAnalysisManager &fam,
 
 class Values {
 public:
-  explicit Values(llvm::Function &f);
+  // `unions`: the module has some.
+  Values(llvm::Function &f, bool unions);
   bool tracked(const llvm::Value *v) const { return set.count(v) != 0; }
   const llvm::SmallVectorImpl<llvm::Value *> &all() const { return list; }
   // The value to keep for `v`: itself, or what it was computed from. Null if
@@ -120,7 +121,7 @@ public:
 private:
   void track(llvm::Value *v);
   void follow_casts();
-  void find_moved_integers();
+  void find_moved_integers(bool calls);
   void find_bases();
   llvm::Value *root(llvm::Value *v) const;
 
@@ -200,7 +201,7 @@ void copy_byval_arguments(llvm::Function &f);
 // not done yet, and its front end has not made statepoints itself.
 bool is_ours(const llvm::Function &f);
 void lower_function(llvm::Function &f, llvm::FunctionAnalysisManager &fam,
-                    const Leaves &leaves);
+                    const Leaves &leaves, bool unions);
 
 // --- gc_globals.cc -----------------------------------------------------------
 

@@ -114,11 +114,14 @@ PreservedAnalyses Lower::run(Module &m, ModuleAnalysisManager &am) {
   if (none_of(m, is_ours) && m.getNamedMetadata(kUnit) == nullptr)
     return PreservedAnalyses::all();
   auto &fam = am.getResult<FunctionAnalysisManagerModuleProxy>(m).getManager();
+  bool unions = any_of(m.getIdentifiedStructTypes(), [](const StructType *s) {
+    return s->getName().starts_with("union.");
+  });
   Leaves leaves;
   place_polls(m, fam, leaves);
   for (Function &f : m)
     if (is_ours(f))
-      lower_function(f, fam, leaves);
+      lower_function(f, fam, leaves, unions);
   describe_globals(m);
   return PreservedAnalyses::none();
 }

@@ -77,13 +77,6 @@ bool passes_on(const User *u) {
          isa<ExtractElementInst>(u) || isa<ShuffleVectorInst>(u);
 }
 
-// Unions are passed as integers, so a call may be a move where there are any.
-bool has_unions(const Module &m) {
-  return any_of(m.getIdentifiedStructTypes(), [](const StructType *s) {
-    return s->getName().starts_with("union.");
-  });
-}
-
 bool is_move(const Use &use, bool through_calls) {
   const User *u = use.getUser();
   if (auto *s = dyn_cast<StoreInst>(u))
@@ -97,7 +90,7 @@ bool is_move(const Use &use, bool through_calls) {
 
 } // namespace
 
-Values::Values(Function &f_) : f(f_) {
+Values::Values(Function &f_, bool unions) : f(f_) {
   for (Argument &a : f.args())
     if (has_refs(a.getType()))
       track(&a);
@@ -105,7 +98,7 @@ Values::Values(Function &f_) : f(f_) {
     if (has_refs(i.getType()) && !isa<AllocaInst>(i))
       track(&i);
   follow_casts();
-  find_moved_integers();
+  find_moved_integers(unions);
   find_bases();
 }
 
@@ -165,8 +158,8 @@ void Values::follow_casts() {
   }
 }
 
-void Values::find_moved_integers() {
-  bool calls = has_unions(*f.getParent());
+// Unions are passed as integers: with them, a call or return may be a move.
+void Values::find_moved_integers(bool calls) {
   SetVector<Value *> moved;
   auto consider = [&](Value *v) {
     if (is_word_integer(v->getType()) && !tracked(v) &&

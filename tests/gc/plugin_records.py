@@ -53,8 +53,7 @@ def cstring(data, off):
 
 
 def safepoints(data, out):
-    size, n, name_len, zero = struct.unpack_from("<4I", data, 16)
-    assert zero == 0
+    size, n, name_len, _frame = struct.unpack_from("<4I", data, 16)
     name = cstring(data, 32)
     assert len(name) + 1 == name_len
     out(f"safepoints {name} {n}")
