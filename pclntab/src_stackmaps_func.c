@@ -47,7 +47,7 @@ static enum pcln_status add_area(struct pcln_stackmaps_job *j,
   *a = (struct pcln_area){.reg = l->reg,
                           .off = l->off,
                           .n_words = 1,
-                          .repeat = l->size / j->m->ptr_size,
+                          .repeat = (uint32_t)(l->size / j->m->ptr_size),
                           .codes = pointer};
   return PCLN_OK;
 }
