@@ -211,8 +211,6 @@ void Areas::find(const Values &values) {
     Writes(*a, values, l);
     if (!l.any())
       continue;
-    // AddressSanitizer would move it to memory that is no fixed place.
-    a->setMetadata(LLVMContext::MD_nosanitize, MDNode::get(f.getContext(), {}));
     number[a] = unsigned(all.size());
     all.push_back({a, std::move(l)});
   }

@@ -130,8 +130,6 @@ private:
     IRBuilder<> b(&entry, entry.begin());
     AllocaInst *a = b.CreateAlloca(t, nullptr, "gc.slots");
     a->setAlignment(std::max(a->getAlign(), Align(8)));
-    // AddressSanitizer would move it to memory that is no fixed place.
-    a->setMetadata(LLVMContext::MD_nosanitize, MDNode::get(f.getContext(), {}));
     return a;
   }
 

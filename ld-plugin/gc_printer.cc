@@ -160,7 +160,8 @@ private:
       l.words.push_back(uint8_t(group >> (2 * (i % kBundleEntries)) & 3));
     }
     if (at >= locs.size() || locs[at].Type != StackMaps::Location::Direct)
-      return fail("memory with references is at no fixed place in the frame");
+      return fail("memory with references is at no fixed place in the frame "
+                  "(AddressSanitizer moves it: -mllvm -asan-stack=0)");
     out.areas.push_back({locs[at].Reg, locs[at].Offset, uint32_t(repeat), l});
     at++;
     return true;
