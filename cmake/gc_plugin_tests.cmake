@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The LLVM plug-in with each LLVM that it was built for.
 foreach(major ${PCLNTAB_GC_LLVM})
-  foreach(test run refused)
+  foreach(test ir refused run)
     add_test(NAME gc/plugin_${test}-${major}
       COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/plugin_${test}.sh
         ${PROJECT_BINARY_DIR} ${major})
