@@ -159,7 +159,7 @@ static int __attribute__((noipa, used)) aliased(int x) { return x * 2; }
 extern __typeof__(aliased) another_name __attribute__((alias("aliased")));
 
 static int __attribute__((noipa)) realigned(int n) {
-  _Alignas(64) volatile char buf[64];
+  _Alignas(64) volatile char buf[64] = {0};
   buf[n & 63] = 1;
   return buf[0] + aliased(n);
 }
