@@ -94,6 +94,24 @@ static long unions(union word w, int is_ref) {
   return is_ref ? w.one->key : (long)w.number;
 }
 
+// A union that is passed on as an integer and never looked at.
+static void pass_on(union word *to, union word w) {
+  churn_indirectly();
+  *to = w;
+}
+static union word make_union(long key) {
+  union word w = {.one = make_indirectly(key)};
+  return w;
+}
+static long passed_on(void) {
+  void (*volatile pass)(union word *, union word) = pass_on;
+  union word (*volatile get)(long) = make_union;
+  union word to;
+  pass(&to, get(13));
+  churn_indirectly();
+  return to.one->key;
+}
+
 static void fill(ref *to, long key) { *to = make_indirectly(key); }
 
 static long arrays(int n) {
@@ -242,6 +260,7 @@ int main(int argc, char **argv) {
   printf("by value %ld\n", by_value(b) + b.a->key + b.b->key);
   union word w = {.one = make(12)}, d = {.number = 3.0};
   printf("unions %ld %ld\n", unions(w, argc), unions(d, argc - 1));
+  printf("passed on %ld\n", passed_on());
   printf("arrays %ld\n", arrays(9 + argc));
   printf("varargs %ld\n", sum_of(3, make(1), make(2), make(3)));
   printf("setjmp %ld\n", jumps());
