@@ -104,7 +104,8 @@ private:
     if (has_refs(c.getType()) && !isa<Constant>(c.getOperand(0)) &&
         !allow_inttoptr)
       refuse(c, "a reference is made of an integer, which keeps nothing alive "
-                "(-mllvm -pclntab-gc-allow-inttoptr)");
+                "(permitted by -fplugin=PLUG-IN -mllvm "
+                "-pclntab-gc-allow-inttoptr)");
   }
 
   void call(const CallBase &c) {
