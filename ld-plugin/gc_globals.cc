@@ -71,16 +71,6 @@ bool is_candidate(const GlobalVariable &g) {
          !g.hasAttribute(kDescribed) && g.getAddressSpace() == 0;
 }
 
-std::string quoted(StringRef name) {
-  std::string s = "\"";
-  for (char c : name) {
-    if (c == '"' || c == '\\')
-      s += '\\';
-    s += c;
-  }
-  return s + "\"";
-}
-
 void write_record(raw_ostream &os, const GlobalVariable &g, const Layout &l) {
   SmallString<64> name;
   Mangler().getNameWithPrefix(name, &g, false);
@@ -98,7 +88,17 @@ void write_record(raw_ostream &os, const GlobalVariable &g, const Layout &l) {
 
 } // namespace
 
-void describe_globals(Module &m) {
+std::string quoted(StringRef text) {
+  std::string s = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\')
+      s += '\\';
+    s += c;
+  }
+  return s + "\"";
+}
+
+bool describe_globals(Module &m) {
   const DataLayout &dl = m.getDataLayout();
   Stored stored(m);
   std::string text;
@@ -119,11 +119,12 @@ void describe_globals(Module &m) {
     used.push_back(&g);
   }
   if (used.empty())
-    return;
+    return false;
   os.flush();
   m.appendModuleInlineAsm(".pushsection .debug_pclntab,\"\",@progbits\n" +
                           text + ".popsection\n");
   appendToCompilerUsed(m, used);
+  return true;
 }
 
 } // namespace pclntab

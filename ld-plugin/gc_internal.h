@@ -205,8 +205,11 @@ void lower_function(llvm::Function &f, llvm::FunctionAnalysisManager &fam,
 
 // --- gc_globals.cc -----------------------------------------------------------
 
-// Appends a record for each variable in static storage with references.
-void describe_globals(llvm::Module &m);
+// Appends a record for each variable in static storage with references. Its
+// result is false if there is none.
+bool describe_globals(llvm::Module &m);
+// As a string of the assembler's.
+std::string quoted(llvm::StringRef text);
 
 // --- Passes ------------------------------------------------------------------
 
@@ -216,10 +219,18 @@ struct Prepare : llvm::PassInfoMixin<Prepare> {
   static bool isRequired() { return true; }
   bool pre_link;
 };
+// `asked`: by name, so for a unit that has variables and no function, too.
 struct Lower : llvm::PassInfoMixin<Lower> {
+  explicit Lower(bool asked_ = false) : asked(asked_) {}
   llvm::PreservedAnalyses run(llvm::Module &m, llvm::ModuleAnalysisManager &);
   static bool isRequired() { return true; }
+  bool asked;
 };
+
+// Gives a unit that does not include gc.h, one of a front end, what that header
+// gives: the record that says "seen", and the note that stays when the records
+// are stripped. A unit that has them stays as it is.
+void mark_unit(llvm::Module &m);
 
 // References are "non-integral" for the optimiser, so that it never makes
 // integers of them; the code generator knows no such thing.

@@ -100,7 +100,7 @@ void add_callbacks(PassBuilder &pb) {
         if (name == "pclntab-prepare")
           pm.addPass(Prepare(false));
         else if (name == "pclntab-lower")
-          pm.addPass(Lower());
+          pm.addPass(Lower(true));
         else
           return false;
         return true;
@@ -111,7 +111,8 @@ void add_callbacks(PassBuilder &pb) {
 
 PreservedAnalyses Lower::run(Module &m, ModuleAnalysisManager &am) {
   unhide_integers(m);
-  if (none_of(m, is_ours) && m.getNamedMetadata(kUnit) == nullptr)
+  bool has_code = any_of(m, is_ours);
+  if (!has_code && !asked && m.getNamedMetadata(kUnit) == nullptr)
     return PreservedAnalyses::all();
   auto &fam = am.getResult<FunctionAnalysisManagerModuleProxy>(m).getManager();
   bool unions = any_of(m.getIdentifiedStructTypes(), [](const StructType *s) {
@@ -122,7 +123,8 @@ PreservedAnalyses Lower::run(Module &m, ModuleAnalysisManager &am) {
   for (Function &f : m)
     if (is_ours(f))
       lower_function(f, fam, leaves, unions);
-  describe_globals(m);
+  if (describe_globals(m) || has_code)
+    mark_unit(m);
   return PreservedAnalyses::none();
 }
 

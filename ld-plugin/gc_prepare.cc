@@ -13,6 +13,7 @@
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Instructions.h>
+#include <llvm/Support/raw_ostream.h>
 
 namespace pclntab {
 
@@ -25,7 +26,7 @@ constexpr char kSource[] = ".short 0x4350\n .byte 1, 5\n";
 constexpr char kSeen[] = ".short 0x4350\n .byte 1, 6\n";
 
 // Turns the unit's record into the one that says "seen". False: none there.
-bool mark_unit(Module &m) {
+bool mark_source(Module &m) {
   std::string text = m.getModuleInlineAsm();
   size_t at = text.find(kSource);
   if (at == std::string::npos)
@@ -189,7 +190,7 @@ void mark_functions(Module &m) {
 } // namespace
 
 PreservedAnalyses Prepare::run(Module &m, ModuleAnalysisManager &) {
-  if (!mark_unit(m))
+  if (!mark_source(m))
     return PreservedAnalyses::all();
   m.getOrInsertNamedMetadata(kUnit);
   if (pre_link)
@@ -201,6 +202,24 @@ PreservedAnalyses Prepare::run(Module &m, ModuleAnalysisManager &) {
   mark_functions(m);
   hide_integers(m);
   return PreservedAnalyses::none();
+}
+
+void mark_unit(Module &m) {
+  if (m.getNamedMetadata(kUnit) != nullptr)
+    return;
+  m.getOrInsertNamedMetadata(kUnit);
+  std::string text;
+  raw_string_ostream os(text);
+  os << ".pushsection " PCLN_ANNOT_SECTION ",\"\",@progbits\n770: " << kSeen
+     << " .long 771f - 770b\n .quad 0\n .asciz "
+     << quoted(m.getSourceFileName())
+     << "\n .p2align 2\n771:\n.popsection\n"
+        ".pushsection " PCLN_GC_NOTE_SECTION ",\"a\",@note\n"
+        " .p2align 2\n .long "
+     << sizeof PCLN_SLOT_NOTE_NAME << ", 0, " << int(PCLN_GC_NOTE_TYPE)
+     << "\n .asciz \"" PCLN_SLOT_NOTE_NAME "\"\n.popsection\n";
+  os.flush();
+  m.appendModuleInlineAsm(text);
 }
 
 namespace {

@@ -219,6 +219,12 @@ public:
         refuse(f, "function '" + f.getName() +
                       "' has reached the code generator without safepoints: "
                       "the plug-in was not loaded where optimisation ended");
+    // A front end's unit that LLVM's own pass has rewritten. Assembly of the
+    // module is printed after this.
+    if (any_of(m, [](const Function &f) {
+          return !f.isDeclaration() && f.hasGC() && f.getGC() == kStrategy;
+        }))
+      mark_unit(m);
     ap.addAsmPrinterHandler(std::make_unique<Labels>(ap, extents));
   }
 

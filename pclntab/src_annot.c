@@ -597,13 +597,6 @@ enum pcln_status pcln_src_annot(struct pcln_elf *elf, struct pcln_module *m,
   for (size_t i = 1; i < elf->n_sections && st == PCLN_OK; i++)
     if (pcln_annot_is_section(elf->sections[i].name))
       st = add_section(&j, &elf->sections[i]);
-  // Where there are no annotations at all, the link stripped them, which is
-  // allowed on request; a program that then collects ends with an error.
-  if (st == PCLN_OK && stats->annotations &&
-      pcln_annot_notes(elf) > stats->gc_units)
-    st = say(&j, NULL, "annot-removed", 0,
-             "some of its objects use references and have no annotations that "
-             "say where they are; link the objects as they were compiled");
   if (st == PCLN_OK && o->annotations)
     st = pcln_annot_copies(elf, o->annotations, o->sink, add_copy, &j);
   if (st == PCLN_OK)
@@ -615,6 +608,13 @@ enum pcln_status pcln_src_annot(struct pcln_elf *elf, struct pcln_module *m,
   const struct pcln_annot_described described = {.is = is_described, .ctx = &j};
   if (st == PCLN_OK)
     st = pcln_annot_check_lost(&j.count, elf, &described, o);
+  // Where there are no annotations at all, the link stripped them, which is
+  // allowed on request; a program that then collects ends with an error.
+  if (st == PCLN_OK && pcln_annot_notes(elf) > stats->gc_units &&
+      (stats->annotations || !o->allow_stripped))
+    st = say(&j, NULL, "annot-removed", 0,
+             "some of its objects use references and have no annotations that "
+             "say where they are; link the objects as they were compiled");
   pcln_annot_count_free(&j.count);
   free(j.by_va);
   free(j.safepoints);
