@@ -13,9 +13,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool annotations_failed; // a process links once
+
+bool pclnld_annotations_failed(void) { return annotations_failed; }
+
+static bool starts_with(const char *s, const char *prefix) {
+  return !strncmp(s, prefix, strlen(prefix));
+}
+
 // Notes are for people who run pclntab-link; a build's output stays quiet.
 static void report(void *ctx, const struct pcln_report *r) {
   (void)ctx;
+  annotations_failed |=
+      r->severity == PCLN_ERROR && starts_with(r->fault, "annot-");
   const struct pcln_sink to_stderr = pcln_stderr_sink(PCLNLD_NAME);
   if (r->severity != PCLN_NOTE)
     pcln_say(&to_stderr, r);
@@ -85,10 +95,6 @@ int pclnld_finish(const char *output, const struct pcln_link_options *o) {
                                                  .file = output,
                                                  .text = strerror(errno)});
   return 1;
-}
-
-static bool starts_with(const char *s, const char *prefix) {
-  return !strncmp(s, prefix, strlen(prefix));
 }
 
 enum pcln_status pclnld_inspect(const char *name, int fd, uint64_t off,

@@ -51,6 +51,12 @@ PCLN_MUST_CHECK enum pcln_status
 pclnld_inspect(const char *name, int fd, uint64_t off, uint64_t len,
                struct pcln_annot_inputs *annotations,
                const struct pcln_sink *sink, struct pclnld_input *out);
+// Whether a report of pclnld_sink was about annotations.
+bool pclnld_annotations_failed(void);
+// Names the members of the archive `path` whose annotations have a fault, in
+// notes. Another file, or one that cannot be read: does nothing.
+void pclnld_name_members(const char *path);
+
 // What to do about allocated stack maps.
 #define PCLNLD_STACKMAPS_TEXT                                                  \
   "the object has an allocated .llvm_stackmaps, which linkers drop or leave "  \

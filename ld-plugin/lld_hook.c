@@ -230,8 +230,7 @@ static void read_job(struct job *job) {
 }
 
 // What is known of an input. An archive may have DWARF; so it counts as if. Its
-// members are not looked at, since not all of them are linked: their
-// annotations are read in the output.
+// members are not looked at, see lld_archives.c.
 static void inspect_input(struct job *job, const char *path) {
   char magic[8] = "";
   struct pclnld_input in = {0};
@@ -263,28 +262,41 @@ static const char *value_of(const struct job *job, size_t i, char letter) {
   return s[2] ? s + 2 : i + 1 < job->words.n ? job->words.word[i + 1] : NULL;
 }
 
-// The shared library that -l names, in the first folder of -L that has it.
-static void inspect_library(struct job *job, const char *name) {
-  char path[PATH_MAX];
+// The library that -l names, in the first folder of -L that has it with that
+// suffix. A name behind a colon is the whole name.
+static bool find_library(const struct job *job, const char *name,
+                         const char *suffix, char path[PATH_MAX]) {
+  const bool whole = name[0] == ':';
   for (size_t i = 1; i < job->words.n; i++) {
     const char *dir = value_of(job, i, 'L');
     if (dir &&
-        snprintf(path, sizeof path, "%s/lib%s.so", dir, name) <
-            (int)sizeof path &&
-        access(path, R_OK) == 0) {
-      inspect_input(job, path);
-      return;
-    }
+        snprintf(path, PATH_MAX, "%s/%s%s%s", dir, whole ? "" : "lib",
+                 name + whole, whole ? "" : suffix) < PATH_MAX &&
+        access(path, R_OK) == 0)
+      return true;
   }
+  return false;
 }
 
 static void inspect_inputs(struct job *job) {
+  char path[PATH_MAX];
   for (size_t i = 1; i < job->words.n; i++) {
     const char *library = value_of(job, i, 'l');
-    if (library)
-      inspect_library(job, library);
-    else if (job->words.word[i][0] != '-')
+    if (library && find_library(job, library, ".so", path))
+      inspect_input(job, path);
+    else if (!library && job->words.word[i][0] != '-')
       inspect_input(job, job->words.word[i]);
+  }
+}
+
+static void name_members(const struct job *job) {
+  char path[PATH_MAX];
+  for (size_t i = 1; i < job->words.n; i++) {
+    const char *library = value_of(job, i, 'l');
+    if (library && find_library(job, library, ".a", path))
+      pclnld_name_members(path);
+    else if (!library && job->words.word[i][0] != '-')
+      pclnld_name_members(job->words.word[i]);
   }
 }
 
@@ -380,6 +392,8 @@ static _Noreturn void link_and_finish(int argc, char **argv, struct job *job,
   int failed = 0;
   if (was_written(job->output, &before))
     failed = pclnld_finish(job->output, o);
+  if (failed && pclnld_annotations_failed())
+    name_members(job);
   _exit(failed);
 }
 

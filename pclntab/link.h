@@ -5,6 +5,7 @@
 #ifndef PCLNTAB_LINK_H
 #define PCLNTAB_LINK_H
 
+#include "elf_archive.h" // for the plugin
 #include "sources.h"
 
 enum pcln_placement {
