@@ -15,6 +15,8 @@ foreach(version 19 22)
     ${version})
   set_tests_properties(link/stackmaps_${version} PROPERTIES LABELS link
     TIMEOUT 300 SKIP_RETURN_CODE 77)
+  pclntab_compare_test(llvm_records_${version} llvm_records
+    ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR} ${version})
 endforeach()
 
 pclntab_fuzz_test(stackmaps SOURCES pclntab/src_stackmaps.c

@@ -397,6 +397,7 @@ enum pcln_status dump_func_maps(struct dump *d, const struct pcln_func *f) {
     status = worse(status, map_records(d, f, &m, &t));
   status = worse(status, object_records(d, f, &objects, &t));
   status = worse(status, gc_record(d, f, &t));
+  status = worse(status, dump_func_llvm(d, f, &t));
   status = worse(status, args_records(d, f, &t));
   status = worse(status, defers_record(d, f, &t));
   status = worse(status, wraps_record(d, f));

@@ -25,6 +25,10 @@ void dump_words_fields(struct dump_out *o, struct dump_text *t,
                        const struct pcln_map_row *row, const char *live,
                        const char *scalars);
 
+// dump_llvm.c: LLVM's records of a function.
+enum pcln_status dump_func_llvm(struct dump *d, const struct pcln_func *f,
+                                struct dump_text *t);
+
 // What may be walked of maps and variables, in words, before a table counts as
 // damaged (dump_maps.c).
 uint64_t dump_map_words_limit(const struct dump *d);
