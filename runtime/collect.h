@@ -81,6 +81,7 @@ struct pclnrt_thread {
   _Atomic uint32_t returning;    // wants to be RUNNING again
   int id;                        // the system's
   uint32_t n_foreign;            // depth of pclnrt_gc_foreign_begin
+  bool scan_foreign;             // pclnrt_gc_scan_foreign
   enum pcln_status tls_status;   // of finding out `tls`
   struct pclnrt_context context; // while it does not run
   uint64_t stack_top; // end of the stack that context.sp is on; 0: unknown

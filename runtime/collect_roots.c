@@ -11,9 +11,9 @@
 // word that leads to a marked object, or to none, is nothing: it may be a
 // reference, but not one that decides.
 //
-// With gcforeign=scan such a frame is scanned word by word. What it holds in
-// registers is among its words, wherever the functions that it called have
-// saved them: roots.h, "Registers".
+// With gcforeign=scan, or where its thread has asked for it, such a frame is
+// scanned word by word. What it holds in registers is among its words, wherever
+// the functions that it called have saved them: roots.h, "Registers".
 #include "collect.h"
 
 #include <string.h>
@@ -77,7 +77,8 @@ mark_range(const uintptr_t *lo, const uintptr_t *hi) {
 static void on_words(void *ctx, uintptr_t *lo, uintptr_t *hi,
                      const struct pclnrt_root_frame *frame) {
   struct walk *walk = ctx;
-  if (!frame->foreign || pclnrt_gc_options.scan_foreign) {
+  if (!frame->foreign || pclnrt_gc_options.scan_foreign ||
+      walk->thread->scan_foreign) {
     mark_range(lo, hi);
     return;
   }
@@ -185,8 +186,9 @@ _Noreturn static void die_of(const struct range *r, const uintptr_t *slot,
     pclnrt_out_str(o, cell.block->type->name);
   }
   pclnrt_out_str(o, ", and no compiler described that frame: compile it with "
-                    "the plug-in, keep a reference in the caller, or run with "
-                    "PCLNTAB_DEBUG=gcforeign=scan");
+                    "the plug-in, keep a reference in the caller, or have "
+                    "such frames scanned: pclnrt_gc_scan_foreign around the "
+                    "call, or PCLNTAB_DEBUG=gcforeign=scan");
   pclnrt_report_end(&report, "gc-foreign");
   pclnrt_gc_die(r->thread);
 }
@@ -202,6 +204,14 @@ look_at(const struct range *r) {
 void pclnrt_collect_foreign(void) {
   for (size_t i = 0; i < foreign.n; i++)
     look_at(&foreign.of[i]);
+}
+
+bool pclnrt_gc_scan_foreign(bool scan) {
+  struct pclnrt_thread *t = pclnrt_thread_here();
+  const bool before = t && t->scan_foreign;
+  if (t)
+    t->scan_foreign = scan;
+  return before;
 }
 
 // --- Memory that the program names -------------------------------------------

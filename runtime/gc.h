@@ -37,7 +37,8 @@
 //   gcstress_every=N  with gcstress: at every Nth allocation only
 //   gcdead=1        overwrite dead words of frames with 0x6969696969696969
 //   gcpoison=1      fill freed memory with 0x6b, and check it when it is reused
-//   gcforeign=scan  scan frames without maps word by word (default: fatal)
+//   gcforeign=scan  scan frames without maps word by word (default: fatal);
+//                   for one call: pclnrt_gc_scan_foreign
 //   gcdangling=ignore  a reference to where no object is (default: fatal) is
 //                   none; for unions of integers and references
 //   gcgoal=PERCENT  as pclnrt_gc_set_goal
@@ -248,6 +249,19 @@ PCLN_API void gcref *pclnrt_gc_weak_get(const struct gc_weak gcref *weak);
 PCLN_API PCLN_MUST_CHECK enum pcln_status pclnrt_gc_add_root(void *p,
                                                              size_t len);
 PCLN_API PCLN_MUST_CHECK enum pcln_status pclnrt_gc_remove_root(void *p);
+
+// Whether collections take each word of this thread's frames without maps for a
+// reference (true), or end the process where such a word may be one that keeps
+// an object alive (false, the default). Returns what held before, to be put
+// back behind a call of code that was compiled elsewhere and calls back, or
+// where a longjmp or an exception that left it arrives:
+//
+//   bool before = pclnrt_gc_scan_foreign(true);
+//   qsort(...);
+//   pclnrt_gc_scan_foreign(before);
+//
+// Out of memory, for a thread that takes no part yet: nothing changes.
+PCLN_API bool pclnrt_gc_scan_foreign(bool scan);
 
 // --- Threads -----------------------------------------------------------------
 

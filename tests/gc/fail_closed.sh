@@ -149,6 +149,21 @@ sed 's/push(list, i)/twice(list, i)/; s/^struct node gcref \*push/struct node gc
 gc -c through.c
 table gold through.o between.o keep.o -o prog
 fails gc-foreign ./prog
+PCLNTAB_DEBUG=$stress,gcforeign=scan ./prog || fail "frames without maps, scanned"
+
+# Scanned around the calls that need it, and in no other.
+sed 's/list = twice(list, i);/{\
+  bool before = pclnrt_gc_scan_foreign(i < SCANNED);\
+  list = twice(list, i);\
+  if (before || pclnrt_gc_scan_foreign(before) != (i < SCANNED))\
+    return 99;\
+}/' through.c >scanned.c
+for n in 49 50; do
+  gc -DSCANNED=$n -c scanned.c -o scanned$n.o
+  table gold scanned$n.o between.o keep.o -o prog$n
+done
+fails gc-foreign ./prog49
+./prog50 || fail "frames without maps, scanned around a call"
 
 # Copies of an inline function, of which the linker keeps one.
 cat >shared.h <<'C'

@@ -19,6 +19,7 @@
 #define ALLOC_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@
 #define gc_leaf
 static inline void pclnrt_gc_foreign_begin(void) {}
 static inline void pclnrt_gc_foreign_end(void) {}
+static inline bool pclnrt_gc_scan_foreign(bool scan) { return scan; }
 #endif
 
 #define raw(p) ((void *)(p))

@@ -109,7 +109,7 @@ static ref apply_to(ref args) { return apply(car(args), second(args)); }
 
 // Sorted by the C library, which calls back into the interpreter: a collection
 // meets its frame, which has no map and room for words that were never written.
-// So the interpreter needs PCLNTAB_DEBUG=gcforeign=scan.
+// So for that long such frames are scanned.
 static ref comparison;
 
 static int compare(const void *a, const void *b) {
@@ -126,7 +126,9 @@ static ref sort(ref args) {
     v->items[i++] = car(l);
   ref outer = comparison;
   comparison = second(args);
+  bool before = pclnrt_gc_scan_foreign(true);
   qsort(raw(v->items), (size_t)n, sizeof v->items[0], compare);
+  pclnrt_gc_scan_foreign(before);
   comparison = outer;
   ref result = nil;
   while (i > 0)

@@ -248,8 +248,11 @@ static struct step eval_and_or(ref list, ref env, bool stop_at) {
 static struct step eval_try(ref rest, ref env) {
   struct handler here;
   here.outer = handlers;
+  here.scan_foreign = pclnrt_gc_scan_foreign(true);
+  pclnrt_gc_scan_foreign(here.scan_foreign);
   if (setjmp(here.jump)) {
     handlers = here.outer;
+    pclnrt_gc_scan_foreign(here.scan_foreign);
     ref message = failure;
     failure = nil;
     return done(apply(eval(car(cdr(rest)), env), list_of(1, message)));

@@ -126,6 +126,7 @@ void builtins_begin(void);
 struct handler {
   jmp_buf jump;
   struct handler *outer;
+  bool scan_foreign; // what held there, see pclnrt_gc_scan_foreign
 };
 extern struct handler *handlers;
 extern ref failure; // the message, a string
