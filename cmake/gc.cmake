@@ -38,3 +38,8 @@ set_tests_properties(gc/broken_maps PROPERTIES LABELS gc TIMEOUT 300)
 add_test(NAME gc/fail_closed
   COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/fail_closed.sh ${PROJECT_BINARY_DIR})
 set_tests_properties(gc/fail_closed PROPERTIES LABELS gc TIMEOUT 300)
+
+# The examples of the manual pages.
+add_test(NAME gc/man
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/man.sh ${PROJECT_BINARY_DIR})
+set_tests_properties(gc/man PROPERTIES LABELS gc TIMEOUT 120)

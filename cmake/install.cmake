@@ -42,6 +42,9 @@ install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pclntab)
 install(FILES docs/man/pclntab-link.1 docs/man/pclntab-dump.1
   docs/man/pclntab-obj.1
   DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES docs/man/pclnrt_gc.3 docs/man/pclnrt_roots.3
+  DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
+install(FILES docs/man/pclntab-gc.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
 install(FILES docs/pclntab-dump.schema.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/pclntab)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -89,7 +89,10 @@ add_test(NAME style/layering COMMAND ${PROJECT_SOURCE_DIR}/tests/layering.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 add_test(NAME style/messages COMMAND ${PROJECT_SOURCE_DIR}/tests/messages.sh
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
-set_tests_properties(style/layering style/messages PROPERTIES LABELS style)
+add_test(NAME style/man COMMAND ${PROJECT_SOURCE_DIR}/tests/man.py
+  ${PROJECT_SOURCE_DIR})
+set_tests_properties(style/layering style/messages style/man
+  PROPERTIES LABELS style)
 
 # What people read, held by FileCheck.
 add_test(NAME text/output COMMAND ${PROJECT_SOURCE_DIR}/tests/text/text.sh
