@@ -22,6 +22,7 @@ if(CMAKE_CXX_COMPILER AND NOT PCLNTAB_SANITIZE)
     list(APPEND PCLNTAB_GC_LLVM ${major})
     add_library(pclntab-gc-${major} MODULE
       ld-plugin/gc_areas.cc
+      ld-plugin/gc_byval.cc
       ld-plugin/gc_check.cc
       ld-plugin/gc_frame.cc
       ld-plugin/gc_globals.cc
@@ -32,6 +33,7 @@ if(CMAKE_CXX_COMPILER AND NOT PCLNTAB_SANITIZE)
       ld-plugin/gc_prepare.cc
       ld-plugin/gc_printer.cc
       ld-plugin/gc_types.cc
+      ld-plugin/gc_unions.cc
       ld-plugin/gc_values.cc)
     # LLVM's classes have no run-time types, and its headers are not ours to
     # keep free of warnings.

@@ -31,8 +31,6 @@ namespace {
 
 // Areas of more words are cleared by memset.
 constexpr size_t kWordStores = 12;
-// Bytes that the optimiser may have made of a struct with references.
-constexpr uint64_t kSmallRaw = 64;
 
 // Bytes of an alloca, 0 if that is not constant.
 uint64_t size_of(const AllocaInst &a, const DataLayout &dl) {
@@ -40,15 +38,15 @@ uint64_t size_of(const AllocaInst &a, const DataLayout &dl) {
   return size && !size->isScalable() ? size->getFixedValue() : 0;
 }
 
-// Memory that the optimiser or the ABI may have typed, not the program. Long
-// arrays of bytes are the program's own.
-bool is_raw(Type *t, uint64_t size) {
+// Memory that the optimiser or the ABI may have typed, not the program. Arrays
+// of bytes may be the program's own, and then are no references.
+bool is_raw(const AllocaInst &a) {
+  Type *t = a.getAllocatedType();
   while (auto *a = dyn_cast<ArrayType>(t))
     t = a->getElementType();
   if (auto *s = dyn_cast<StructType>(t))
     return !s->hasName();
-  return t->isIntegerTy(8) ? size <= kSmallRaw
-                           : t->isIntegerTy() || t->isVectorTy();
+  return (t->isIntegerTy() && !a.hasMetadata(kBytes)) || t->isVectorTy();
 }
 
 #if LLVM_VERSION_MAJOR >= 20
@@ -63,8 +61,7 @@ public:
   Writes(AllocaInst &a, const Values &values_, Layout &layout_)
       : values(values_), layout(layout_),
         dl(a.getFunction()->getParent()->getDataLayout()), size(size_of(a, dl)),
-        typed(layout_.any()),
-        raw(!typed && is_raw(a.getAllocatedType(), size)) {
+        typed(layout_.any()), raw(!typed && is_raw(a)) {
     visit(&a, {0, 0});
     while (!work.empty()) {
       auto [v, place] = work.pop_back_val();
@@ -95,8 +92,9 @@ private:
   void use(const Use &u, Place p) {
     auto *i = cast<Instruction>(u.getUser());
     if (auto *s = dyn_cast<StoreInst>(i)) {
-      if (s->getPointerOperand() == u.get() &&
-          values.tracked(s->getValueOperand()))
+      if (s->getValueOperand() == u.get())
+        kept_in(s->getPointerOperand(), p);
+      else if (values.tracked(s->getValueOperand()))
         written(p, dl.getTypeStoreSize(s->getValueOperand()->getType()));
     } else if (auto *x = dyn_cast<AtomicRMWInst>(i)) {
       if (values.tracked(x->getValOperand()))
@@ -113,6 +111,14 @@ private:
       if (m->getRawDest() == u.get() && may_copy_refs(*m))
         written(p, length(*m));
     }
+  }
+
+  // The pointer is kept in a local variable: at -O0 each is.
+  void kept_in(Value *variable, Place p) {
+    if (isa<AllocaInst>(variable))
+      for (User *u : variable->users())
+        if (isa<LoadInst>(u) && u->getType()->isPointerTy())
+          visit(u, p);
   }
 
   Place moved(GetElementPtrInst &g, Place p) const {
@@ -143,8 +149,7 @@ private:
     auto *a = dyn_cast<AllocaInst>(from);
     if (a != nullptr && has_refs(a->getAllocatedType()))
       return !typed;
-    return raw &&
-           (a == nullptr || is_raw(a->getAllocatedType(), size_of(*a, dl)));
+    return raw && (a == nullptr || is_raw(*a));
   }
 
   void written(Place p, uint64_t bytes) {
@@ -388,23 +393,6 @@ void Areas::clear_at_begin(const Leaves &leaves) {
   for (unsigned n = 0; n < all.size(); n++)
     if (!marked.test(n))
       clear_unless_written(n, f.getEntryBlock().getFirstNonPHIOrDbgOrAlloca());
-}
-
-void copy_byval_arguments(Function &f) {
-  const DataLayout &dl = f.getParent()->getDataLayout();
-  for (Argument &a : f.args()) {
-    Type *t = a.getParamByValType();
-    if (t == nullptr || !layout_of(t, dl, true).any())
-      continue;
-    BasicBlock &entry = f.getEntryBlock();
-    IRBuilder<> b(&entry, entry.begin());
-    AllocaInst *copy = b.CreateAlloca(t, nullptr, a.getName());
-    copy->setAlignment(std::max(copy->getAlign(), Align(8)));
-    a.replaceAllUsesWith(copy);
-    b.SetInsertPoint(&entry, entry.getFirstNonPHIOrDbgOrAlloca());
-    b.CreateMemCpy(copy, copy->getAlign(), &a, a.getParamAlign(),
-                   dl.getTypeAllocSize(t));
-  }
 }
 
 } // namespace pclntab

@@ -5,7 +5,10 @@
 // be otherwise is an object that is freed while it is in use.
 #include "gc_internal.h"
 
+#include "format.h"
+
 #include <llvm/Analysis/ValueTracking.h>
+#include <llvm/Demangle/Demangle.h>
 #include <llvm/IR/DiagnosticInfo.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/IntrinsicInst.h>
@@ -41,12 +44,70 @@ bool is_foreign_memory(const Value *object) {
   return is_contained(names, f->getName());
 }
 
+// What `p` may point into. At -O0 pointers are kept in local variables.
+SmallSetVector<const Value *, 4> objects(const Value *p) {
+  SmallSetVector<const Value *, 4> found;
+  SmallPtrSet<const Value *, 8> seen;
+  SmallVector<const Value *, 4> work{p};
+  while (!work.empty()) {
+    SmallVector<const Value *, 4> under;
+    getUnderlyingObjects(work.pop_back_val(), under, nullptr, 16);
+    for (const Value *o : under) {
+      if (!seen.insert(o).second)
+        continue;
+      auto *l = dyn_cast<LoadInst>(o);
+      auto *a = l ? dyn_cast<AllocaInst>(l->getPointerOperand()) : nullptr;
+      if (a == nullptr)
+        found.insert(o);
+      else
+        for (const User *u : a->users())
+          if (auto *s = dyn_cast<StoreInst>(u);
+              s && s->getPointerOperand() == a)
+            work.push_back(s->getValueOperand());
+    }
+  }
+  return found;
+}
+
+// Whether a reference is among the bytes that `m` copies from a variable.
+bool copies_refs(const MemTransferInst &m, const DataLayout &dl) {
+  const Value *from = m.getRawSource();
+  APInt off(dl.getIndexTypeSizeInBits(from->getType()), 0);
+  from = from->stripAndAccumulateConstantOffsets(dl, off, true);
+  Type *t = nullptr;
+  if (auto *a = dyn_cast<AllocaInst>(from))
+    t = a->getAllocatedType();
+  else if (auto *g = dyn_cast<GlobalVariable>(from))
+    t = g->isConstant() ? nullptr : g->getValueType();
+  auto *len = dyn_cast<ConstantInt>(m.getLength());
+  if (t == nullptr || !has_refs(t) || len == nullptr)
+    return false;
+  Layout l = layout_of(t, dl, false);
+  for (uint64_t w = (off.getLimitedValue() + 7) / 8;
+       8 * w + 8 <= off.getLimitedValue() + len->getLimitedValue() && l.any();
+       w++)
+    if (l.words[w % l.words.size()] != PCLN_CODE_SCALAR)
+      return true;
+  return false;
+}
+
+// What comes back as setjmp does, and collects nothing.
+bool is_known_to_return_twice(const CallBase &c) {
+  static const char *const names[] = {"setjmp",      "_setjmp", "sigsetjmp",
+                                      "__sigsetjmp", "vfork",   "getcontext",
+                                      "savectx"};
+  const Function *callee = c.getCalledFunction();
+  return callee != nullptr && callee->isDeclaration() &&
+         is_contained(names, callee->getName());
+}
+
 class Checker {
 public:
   Checker(Function &f_, const Values &values_)
       : f(f_), values(values_), dl(f.getParent()->getDataLayout()) {}
 
   void run() {
+    find_named();
     for (Instruction &i : instructions(f)) {
       if (auto *a = dyn_cast<AllocaInst>(&i))
         alloca(*a);
@@ -54,6 +115,8 @@ public:
         store(*s);
       else if (auto *c = dyn_cast<IntToPtrInst>(&i))
         from_integer(*c);
+      else if (auto *m = dyn_cast<MemTransferInst>(&i))
+        copy(*m);
       else if (auto *c = dyn_cast<CallBase>(&i))
         call(*c);
       else if (auto *r = dyn_cast<ReturnInst>(&i))
@@ -64,6 +127,16 @@ public:
   }
 
 private:
+  // Memory that the program itself tells the collector of.
+  void find_named() {
+    for (const Instruction &i : instructions(f))
+      if (auto *c = dyn_cast<CallBase>(&i))
+        if (const Function *callee = c->getCalledFunction();
+            callee != nullptr && callee->getName() == "pclnrt_gc_add_root")
+          for (const Value *o : objects(c->getArgOperand(0)))
+            named.insert(o);
+  }
+
   void alloca(const AllocaInst &a) {
     Layout l = layout_of(a.getAllocatedType(), dl, false);
     if (l.unaligned)
@@ -81,23 +154,42 @@ private:
     if (isa<Constant>(v) || (!ref && !values.is_cast(v)) ||
         !(ref || v->getType()->isPointerTy()))
       return;
+    if (check_place(s, s.getPointerOperand()))
+      return;
     const Value *to = getUnderlyingObject(s.getPointerOperand());
-    if (auto *a = dyn_cast<AllocaInst>(to)) {
-      if (!a->isStaticAlloca())
-        refuse(s, "a reference is stored to stack memory of variable size");
+    if (isa<AllocaInst>(to))
       return;
-    }
-    if (is_foreign_memory(to)) {
-      refuse(s, "a reference is stored to memory that the collector does not "
-                "look at; allocate it with gc_new, or see pclnrt_gc_add_root");
-      return;
-    }
     auto *g = dyn_cast<GlobalVariable>(to);
     if (g != nullptr ? g->isDeclaration() &&
                            !layout_of(g->getValueType(), dl, true).any()
                      : !ref)
       refuse(s, "a reference that was cast to an ordinary pointer is stored "
                 "where the collector does not look");
+  }
+
+  void copy(const MemTransferInst &m) {
+    if (copies_refs(m, dl))
+      check_place(m, m.getRawDest());
+  }
+
+  // True if references to `place` are none, and said so.
+  bool check_place(const Instruction &i, const Value *place) {
+    for (const Value *to : objects(place)) {
+      if (named.contains(to))
+        continue;
+      auto *a = dyn_cast<AllocaInst>(to);
+      if (a != nullptr && !a->isStaticAlloca()) {
+        refuse(i, "a reference is stored to stack memory of variable size");
+        return true;
+      }
+      if (is_foreign_memory(to)) {
+        refuse(i, "a reference is stored to memory that the collector does not "
+                  "look at; allocate it with gc_new, or see "
+                  "pclnrt_gc_add_root");
+        return true;
+      }
+    }
+    return false;
   }
 
   void from_integer(const IntToPtrInst &c) {
@@ -111,6 +203,9 @@ private:
   void call(const CallBase &c) {
     if (isa<CallBrInst>(c) && has_refs(c.getType()))
       refuse(c, "asm goto has a reference as its output");
+    if (c.hasFnAttr(Attribute::ReturnsTwice) && !isa<IntrinsicInst>(c) &&
+        !is_known_to_return_twice(c))
+      refuse(c, "a call that returns twice may collect, and has no map");
     if (f.hasFnAttribute(kLeaf) && collects(c))
       refuse(c, "a function that is declared gc_leaf calls one that collects");
     if (c.getOperandBundle(LLVMContext::OB_deopt))
@@ -140,7 +235,32 @@ private:
   Function &f;
   const Values &values;
   const DataLayout &dl;
+  SmallPtrSet<const Value *, 4> named;
 };
+
+// The class whose objects a call of __cxa_throw throws, by the name of its type
+// information; null: another call, or a type that is not known here.
+Type *thrown_class(const CallBase &c) {
+  const Function *callee = c.getCalledFunction();
+  if (callee == nullptr || callee->getName() != "__cxa_throw" ||
+      c.arg_size() < 2)
+    return nullptr;
+  std::string name =
+      demangle(c.getArgOperand(1)->stripPointerCasts()->getName().str());
+  StringRef rest = name;
+  if (!rest.consume_front("typeinfo for "))
+    return nullptr;
+  Type *t = StructType::getTypeByName(c.getContext(), ("struct." + rest).str());
+  return t != nullptr ? t
+                      : StructType::getTypeByName(c.getContext(),
+                                                  ("class." + rest).str());
+}
+
+bool holds_refs(const Instruction &i) {
+  auto *a = dyn_cast<AllocaInst>(&i);
+  return has_refs(i.getType()) ||
+         (a != nullptr && has_refs(a->getAllocatedType()));
+}
 
 } // namespace
 
@@ -160,11 +280,21 @@ void warn(const Instruction &at, const Twine &what) {
   report(*at.getFunction(), at.getDebugLoc(), what, DS_Warning);
 }
 
-void check_alignment(const Function &f) {
-  for (const Instruction &i : instructions(f))
+void check_source(const Function &f) {
+  for (const Instruction &i : instructions(f)) {
     if (auto *s = dyn_cast<StoreInst>(&i))
       if (is_ref(s->getValueOperand()->getType()) && s->getAlign() < Align(8))
         refuse(i, "a reference is stored to a place that is not aligned");
+    if (auto *c = dyn_cast<CallBase>(&i))
+      if (Type *t = thrown_class(*c); t != nullptr && has_refs(t))
+        refuse(i, "an object with references is thrown: the collector does not "
+                  "look at it");
+    if (f.hasFnAttribute(Attribute::PresplitCoroutine) && holds_refs(i)) {
+      refuse(i, "a coroutine has references: the collector does not look at "
+                "the memory that is its frame");
+      return;
+    }
+  }
 }
 
 void check_function(Function &f, const Values &values) {

@@ -50,6 +50,7 @@ public:
 
   void lower() {
     copy_byval_arguments(f);
+    keep_byval_operands(f);
     EliminateUnreachableBlocks(f);
     split_invokes();
     Values values(f, unions);

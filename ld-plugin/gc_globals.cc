@@ -11,6 +11,7 @@
 #include <llvm/ADT/SmallString.h>
 #include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Mangler.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/Utils/ModuleUtils.h>
@@ -29,9 +30,15 @@ public:
     const DataLayout &dl = m.getDataLayout();
     for (Function &f : m)
       for (Instruction &i : instructions(f))
-        if (auto *s = dyn_cast<StoreInst>(&i))
-          if (has_refs(s->getValueOperand()->getType()))
-            add(*s, dl);
+        if (auto *s = dyn_cast<StoreInst>(&i)) {
+          Type *t = s->getValueOperand()->getType();
+          if (has_refs(t))
+            add(s->getPointerOperand(), dl.getTypeStoreSize(t), dl);
+        } else if (auto *m = dyn_cast<MemTransferInst>(&i)) {
+          auto *len = dyn_cast<ConstantInt>(m->getLength());
+          if (len != nullptr && comes_from_refs(*m))
+            add(m->getRawDest(), len->getLimitedValue(), dl);
+        }
   }
 
   void apply(const GlobalVariable &g, const DataLayout &dl, Layout &l) const {
@@ -44,8 +51,13 @@ public:
   }
 
 private:
-  void add(const StoreInst &s, const DataLayout &dl) {
-    const Value *p = s.getPointerOperand();
+  // A short memcpy is no store at -O0.
+  static bool comes_from_refs(const MemTransferInst &m) {
+    auto *a = dyn_cast<AllocaInst>(getUnderlyingObject(m.getRawSource()));
+    return a != nullptr && has_refs(a->getAllocatedType());
+  }
+
+  void add(const Value *p, uint64_t bytes, const DataLayout &dl) {
     auto *g = dyn_cast<GlobalVariable>(getUnderlyingObject(p));
     if (g == nullptr)
       return;
@@ -57,8 +69,7 @@ private:
         places[g].push_back({0, size});
       return;
     }
-    places[g].push_back({off.getLimitedValue(),
-                         dl.getTypeStoreSize(s.getValueOperand()->getType())});
+    places[g].push_back({off.getLimitedValue(), bytes});
   }
 
   DenseMap<const GlobalVariable *, std::vector<std::pair<uint64_t, uint64_t>>>

@@ -12,6 +12,7 @@
 //   attribute "gc-leaf-function"  declared not to collect
 //   attribute kDescribed of a variable  its record is in the assembly
 //   metadata kPreLink             the rest is for the linker's code generator
+//   metadata kBytes of an alloca  the program's own array of bytes
 //   operand bundle "deopt"        the areas of one safepoint, see gc_bundle.h
 #ifndef PCLNTAB_GC_INTERNAL_H
 #define PCLNTAB_GC_INTERNAL_H
@@ -44,6 +45,7 @@ constexpr char kDescribed[] = "pclntab-described";
 constexpr char kLeaf[] = "gc-leaf-function";
 constexpr char kPreLink[] = "pclntab.prelink";
 constexpr char kUnit[] = "pclntab.unit";
+constexpr char kBytes[] = "pclntab.bytes";
 constexpr unsigned kRefSpace = 1; // address space of references
 
 // --- gc_types.cc: which words of a type hold references ----------------------
@@ -59,6 +61,7 @@ struct Layout {
 
 bool is_ref(const llvm::Type *t);   // a reference itself
 bool has_refs(const llvm::Type *t); // one, or a vector or aggregate with one
+bool has_union(llvm::Type *t);
 Layout layout_of(llvm::Type *t, const llvm::DataLayout &dl, bool is_variable);
 // Every aligned word of `bytes` bytes may be a reference.
 Layout any_words(uint64_t bytes);
@@ -66,6 +69,13 @@ Layout any_words(uint64_t bytes);
 void widen(Layout &l, uint64_t size, uint64_t off, uint64_t bytes);
 // The entries packed, lowest first, padded with 0 to a multiple of 4 bytes.
 std::vector<uint8_t> packed(const Layout &l);
+
+// --- gc_unions.cc ------------------------------------------------------------
+
+// Keeps the optimiser from taking locals with unions apart.
+void keep_unions(llvm::Module &m);
+// Ends that. True if the module has unions.
+bool release_unions(llvm::Module &m);
 
 // --- gc_check.cc: diagnostics ------------------------------------------------
 
@@ -77,9 +87,10 @@ void warn(const llvm::Instruction &at, const llvm::Twine &what);
 // Reports what the code of `f` does with references that cannot be followed.
 class Values;
 void check_function(llvm::Function &f, const Values &values);
-// Reports stores as the source has them: the optimiser, which moves them,
-// may forget that a place is aligned.
-void check_alignment(const llvm::Function &f);
+// Reports what is seen before the optimiser only: where a place is not aligned
+// (stores that were moved may have forgotten that), what is thrown, and whose
+// frame is no frame.
+void check_source(const llvm::Function &f);
 
 // --- gc_leaf.cc: which calls may collect -------------------------------------
 
@@ -88,6 +99,8 @@ enum class CallKind { plain, declared_leaf, safepoint };
 class Leaves {
 public:
   CallKind kind(const llvm::CallBase &call) const;
+  // Whether its callee may, also where the call itself has no safepoint.
+  bool may_collect(const llvm::CallBase &call) const;
   // Found by gc_polls.cc, callees first: nothing in it may collect.
   void add(const llvm::Function *f) { proven.insert(f); }
 
@@ -121,7 +134,8 @@ public:
 private:
   void track(llvm::Value *v);
   void follow_casts();
-  void find_moved_integers(bool calls);
+  void find_moved_integers();
+  void find_union_words();
   void find_bases();
   llvm::Value *root(llvm::Value *v) const;
 
@@ -192,8 +206,12 @@ private:
   llvm::MapVector<llvm::Instruction *, bool> markers;
 };
 
+// --- gc_byval.cc: structs passed in memory -----------------------------------
+
 // Copies arguments passed in the caller's memory to memory of our own.
 void copy_byval_arguments(llvm::Function &f);
+// Keeps what this function passes to those that cannot do that.
+void keep_byval_operands(llvm::Function &f);
 
 // --- gc_frame.cc -------------------------------------------------------------
 

@@ -190,19 +190,22 @@ bool is_harmless(const CallBase &call, const Function &f) {
 
 } // namespace
 
-CallKind Leaves::kind(const CallBase &call) const {
-  if (isa<IntrinsicInst>(call) || call.isInlineAsm() ||
-      call.isMustTailCall()) // the frame is gone by then
-    return CallKind::plain;
+bool Leaves::may_collect(const CallBase &call) const {
   // setjmp: comes back with the stack of an earlier time.
-  if (call.hasFnAttr(Attribute::ReturnsTwice))
-    return CallKind::plain;
-  if (call.hasFnAttr(kLeaf))
-    return CallKind::declared_leaf;
+  if (isa<IntrinsicInst>(call) || call.isInlineAsm() ||
+      call.hasFnAttr(Attribute::ReturnsTwice) || call.hasFnAttr(kLeaf))
+    return false;
   const Function *f = call.getCalledFunction();
-  if (f != nullptr && (proven.count(f) != 0 || is_harmless(call, *f)))
+  return f == nullptr || (proven.count(f) == 0 && !is_harmless(call, *f));
+}
+
+CallKind Leaves::kind(const CallBase &call) const {
+  if (call.isMustTailCall()) // the frame is gone by then
     return CallKind::plain;
-  return CallKind::safepoint;
+  if (call.hasFnAttr(kLeaf) && !isa<IntrinsicInst>(call) &&
+      !call.isInlineAsm() && !call.hasFnAttr(Attribute::ReturnsTwice))
+    return CallKind::declared_leaf;
+  return may_collect(call) ? CallKind::safepoint : CallKind::plain;
 }
 
 } // namespace pclntab

@@ -28,7 +28,8 @@ namespace {
 
 bool is_setjmp(const Instruction &i) {
   auto *c = dyn_cast<CallBase>(&i);
-  return c != nullptr && c->hasFnAttr(Attribute::ReturnsTwice);
+  return c != nullptr && (c->hasFnAttr(Attribute::ReturnsTwice) ||
+                          c->getIntrinsicID() == Intrinsic::eh_sjlj_setjmp);
 }
 
 class Flow {

@@ -115,9 +115,7 @@ PreservedAnalyses Lower::run(Module &m, ModuleAnalysisManager &am) {
   if (!has_code && !asked && m.getNamedMetadata(kUnit) == nullptr)
     return PreservedAnalyses::all();
   auto &fam = am.getResult<FunctionAnalysisManagerModuleProxy>(m).getManager();
-  bool unions = any_of(m.getIdentifiedStructTypes(), [](const StructType *s) {
-    return s->getName().starts_with("union.");
-  });
+  bool unions = release_unions(m);
   Leaves leaves;
   place_polls(m, fam, leaves);
   for (Function &f : m)

@@ -163,10 +163,12 @@ void gather_allocas(Function &f) {
         a->moveBefore(entry, top);
 }
 
+// Whether a collection may happen in `f` or below: a call in the place of f's
+// own frame (musttail) is no safepoint of f's, but may be one of its caller's.
 bool has_safepoint(const Function &f, const Leaves &leaves) {
   return any_of(instructions(f), [&](const Instruction &i) {
     auto *c = dyn_cast<CallBase>(&i);
-    return c != nullptr && leaves.kind(*c) == CallKind::safepoint;
+    return c != nullptr && leaves.may_collect(*c);
   });
 }
 

@@ -148,6 +148,41 @@ void make_types(Module &m) {
     marker->eraseFromParent();
 }
 
+// --- Memory of frames ---
+
+// Arrays of bytes that are larger than this hold what they are called, if they
+// are the program's: the optimiser makes such of parts of structs.
+constexpr uint64_t kSmallBytes = 64;
+
+// What alloca() gives has no type in C,
+// and gets one here: every word of it may be a reference.
+void mark_memory(Function &f) {
+  const DataLayout &dl = f.getParent()->getDataLayout();
+  LLVMContext &c = f.getContext();
+  SmallVector<AllocaInst *, 4> untyped;
+  for (Instruction &i : f.getEntryBlock())
+    if (auto *a = dyn_cast<AllocaInst>(&i);
+        a != nullptr && a->isStaticAlloca()) {
+      Type *t = a->getAllocatedType();
+      if (a->isArrayAllocation() && t->isIntegerTy(8))
+        untyped.push_back(a);
+      else if (t->isArrayTy() && t->getArrayElementType()->isIntegerTy(8) &&
+               t->getArrayNumElements() > kSmallBytes)
+        a->setMetadata(kBytes, MDNode::get(c, {}));
+    }
+  for (AllocaInst *a : untyped) {
+    uint64_t bytes = a->getAllocationSize(dl)->getFixedValue();
+    if (bytes < 8)
+      continue;
+    Type *t = ArrayType::get(PointerType::get(c, kRefSpace), (bytes + 7) / 8);
+    auto *typed = new AllocaInst(t, a->getAddressSpace(), nullptr,
+                                 a->getAlign(), "", a->getIterator());
+    typed->takeName(a);
+    a->replaceAllUsesWith(typed);
+    a->eraseFromParent();
+  }
+}
+
 // --- Functions ---
 
 // gc_leaf is an annotation, which is lost at link time; attributes are not.
@@ -197,9 +232,13 @@ PreservedAnalyses Prepare::run(Module &m, ModuleAnalysisManager &) {
     m.getOrInsertNamedMetadata(kPreLink);
   make_types(m);
   for (const Function &f : m)
-    check_alignment(f);
+    check_source(f);
   keep_leaf_marks(m);
   mark_functions(m);
+  for (Function &f : m)
+    if (!f.isDeclaration())
+      mark_memory(f);
+  keep_unions(m);
   hide_integers(m);
   return PreservedAnalyses::none();
 }

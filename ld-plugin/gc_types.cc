@@ -149,6 +149,13 @@ bool has_refs(const Type *t) {
   return false;
 }
 
+bool has_union(Type *t) {
+  if (auto *a = dyn_cast<ArrayType>(t))
+    return has_union(a->getElementType());
+  auto *s = dyn_cast<StructType>(t);
+  return s != nullptr && (is_union(s) || any_of(s->elements(), has_union));
+}
+
 Layout layout_of(Type *t, const DataLayout &dl, bool is_variable) {
   Layout l;
   if (!t->isSized() || t->isScalableTy())

@@ -13,7 +13,9 @@
 //   pointers to ordinary memory that were cast from references, through
 //   locals and through calls that may return what they got (strchr);
 //   integers and vectors of them that are only moved: what the optimiser makes
-//   of a short memcpy, and the ABI of a union. Each is its own base.
+//   of a short memcpy. In modules with unions also those that are moved among
+//   other things, and those of which some bits were changed: the ABI passes
+//   unions so, and programs keep tags in references. Each is its own base.
 #include "gc_internal.h"
 
 #include <llvm/ADT/SetVector.h>
@@ -67,7 +69,8 @@ bool is_word_integer(const Type *t) {
 bool is_origin(const Value *v) {
   if (auto *c = dyn_cast<CallBase>(v))
     return !isa<IntrinsicInst>(v) && !c->isInlineAsm();
-  return isa<Argument>(v) || isa<LoadInst>(v) || isa<ExtractValueInst>(v);
+  return isa<Argument>(v) || isa<LoadInst>(v) || isa<ExtractValueInst>(v) ||
+         isa<AtomicRMWInst>(v);
 }
 
 // Instructions that move an operand on into their result.
@@ -88,6 +91,27 @@ bool is_move(const Use &use, bool through_calls) {
   return passes_on(u);
 }
 
+// Sets or clears a tag.
+bool is_tagging(const Value *v) {
+  auto *b = dyn_cast<BinaryOperator>(v);
+  auto *c = b == nullptr ? nullptr : dyn_cast<ConstantInt>(b->getOperand(1));
+  if (c == nullptr)
+    return false;
+  switch (b->getOpcode()) {
+  case Instruction::And:
+  case Instruction::Or:
+  case Instruction::Xor:
+    return true;
+  case Instruction::Add: {
+    auto *p = dyn_cast<PHINode>(b->getOperand(0));
+    bool counts = p != nullptr && is_contained(p->incoming_values(), b);
+    return !counts && c->getValue().abs().ult(16);
+  }
+  default:
+    return false;
+  }
+}
+
 } // namespace
 
 Values::Values(Function &f_, bool unions) : f(f_) {
@@ -98,7 +122,10 @@ Values::Values(Function &f_, bool unions) : f(f_) {
     if (has_refs(i.getType()) && !isa<AllocaInst>(i))
       track(&i);
   follow_casts();
-  find_moved_integers(unions);
+  if (unions)
+    find_union_words();
+  else
+    find_moved_integers();
   find_bases();
 }
 
@@ -158,8 +185,29 @@ void Values::follow_casts() {
   }
 }
 
-// Unions are passed as integers: with them, a call or return may be a move.
-void Values::find_moved_integers(bool calls) {
+void Values::find_union_words() {
+  SmallVector<Value *, 16> work;
+  auto add = [&](Value *v) {
+    if (!is_word_integer(v->getType()) || isa<Constant>(v) || tracked(v))
+      return;
+    if (is_origin(v) || passes_on(cast<User>(v)) || is_tagging(v)) {
+      track(v);
+      work.push_back(v);
+    }
+  };
+  for (Instruction &i : instructions(f))
+    for (const Use &u : i.operands())
+      if (!passes_on(&i) && is_move(u, true))
+        add(u.get());
+  while (!work.empty()) {
+    auto *u = dyn_cast<Instruction>(work.pop_back_val());
+    if (u != nullptr && (passes_on(u) || is_tagging(u)))
+      for (Value *v : u->operands())
+        add(v);
+  }
+}
+
+void Values::find_moved_integers() {
   SetVector<Value *> moved;
   auto consider = [&](Value *v) {
     if (is_word_integer(v->getType()) && !tracked(v) &&
@@ -175,7 +223,7 @@ void Values::find_moved_integers(bool calls) {
     SmallVector<Value *, 16> others;
     for (Value *v : moved)
       for (const Use &u : v->uses())
-        if (!is_move(u, calls) ||
+        if (!is_move(u, false) ||
             (passes_on(u.getUser()) && !moved.contains(u.getUser()) &&
              !tracked(u.getUser()))) {
           others.push_back(v);

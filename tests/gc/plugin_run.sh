@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Each way in which C and C++ hold a reference across a call, at each level of
-# optimisation and with LTO, under a collection at every allocation. The oracle
+# optimisation and with LTO (of the corners, which are many programs, some), under a collection at every allocation. The oracle
 # is the same source with malloc. Usage: plugin_run.sh BUILD MAJOR
 set -euo pipefail
 build=$(realpath "${1:?build folder}") major=${2:?major version of LLVM}
@@ -43,6 +43,16 @@ for lto in full thin; do
     try clang-$major features.c lld $level -flto=$lto
   done
   try clang++-$major exceptions.cc lld -O2 -flto=$lto
+done
+
+# Each case of corners.c alone.
+for case in $(grep -oP 'CASE == \K\d+' "$sources/corners.c"); do
+  clang-$major -O1 -DUSE_MALLOC -DCASE=$case "$sources/corners.c" -o oracle
+  ./oracle >corners.c.expected
+  for level in -O0 -O2 -Os; do
+    try clang-$major corners.c gold $level -DCASE=$case
+  done
+  try clang-$major corners.c lld -O2 -DCASE=$case -flto=full
 done
 
 # A linker without the plug-in must not produce anything.
