@@ -7,8 +7,6 @@
 // constant; behind the colon stands the size of the value in bytes.
 #include "dump_words.h"
 
-#include "stackmap_llvm.h"
-
 #include <stdio.h>
 
 // Adds location `i`. False: it is a constant that is not there.
@@ -42,22 +40,19 @@ static bool put_location(struct dump_text *t,
   return true;
 }
 
-// The field `name`: locations from `lo` to before `hi`.
-static bool list_locations(struct dump *d, struct dump_text *t,
-                           const char *name, const struct pcln_llvm_records *it,
-                           const struct pcln_llvm_record *r, uint32_t lo,
-                           uint32_t hi) {
+bool dump_llvm_locations(struct dump_text *t,
+                         const struct pcln_llvm_records *it,
+                         const struct pcln_llvm_record *r, uint32_t lo,
+                         uint32_t hi) {
+  bool ok = true;
   dump_text_clear(t);
-  for (uint32_t i = lo; i < hi; i++)
-    if (!put_location(t, it, r, i))
-      return false;
-  if (t->len)
-    dump_named_str(d->out, name, t->s);
-  return true;
+  for (uint32_t i = lo; i < hi && ok; i++)
+    ok = put_location(t, it, r, i);
+  return ok;
 }
 
-static void list_live_outs(struct dump *d, struct dump_text *t,
-                           const struct pcln_llvm_record *r) {
+void dump_llvm_live_outs(struct dump_text *t,
+                         const struct pcln_llvm_record *r) {
   char text[32];
   dump_text_clear(t);
   for (unsigned i = 0; i < r->n_live_outs; i++) {
@@ -65,8 +60,12 @@ static void list_live_outs(struct dump *d, struct dump_text *t,
     snprintf(text, sizeof text, "%sr%u:%u", i ? "," : "", l.reg, l.size);
     dump_text_put(t, text);
   }
+}
+
+static void text_field(struct dump *d, const char *name,
+                       const struct dump_text *t) {
   if (t->len)
-    dump_named_str(d->out, "live_outs", t->s);
+    dump_named_str(d->out, name, t->s);
 }
 
 static bool llvm_record(struct dump *d, const struct pcln_func *f,
@@ -76,10 +75,14 @@ static bool llvm_record(struct dump *d, const struct pcln_func *f,
   dump_begin(d->out, "llvm");
   dump_hex(d->out, "pc", f->entry + r->pc_off);
   dump_named_hex(d->out, "id", r->id);
-  bool ok = list_locations(d, t, "locations", it, r, 0, r->n_locations);
-  if (ok && pcln_llvm_statepoint(r, &s))
-    ok = list_locations(d, t, "deopt", it, r, PCLN_LLVM_DEOPT, s.pairs);
-  list_live_outs(d, t, r);
+  bool ok = dump_llvm_locations(t, it, r, 0, r->n_locations);
+  text_field(d, "locations", t);
+  if (ok && pcln_llvm_statepoint(r, &s)) {
+    ok = dump_llvm_locations(t, it, r, PCLN_LLVM_DEOPT, s.pairs);
+    text_field(d, "deopt", t);
+  }
+  dump_llvm_live_outs(t, r);
+  text_field(d, "live_outs", t);
   dump_end(d->out);
   return ok;
 }

@@ -6,6 +6,7 @@
 
 #include "dump.h"
 #include "stackmap.h"
+#include "stackmap_llvm.h"
 
 // Starts zeroed; the owner frees `s`.
 struct dump_text {
@@ -25,9 +26,16 @@ void dump_words_fields(struct dump_out *o, struct dump_text *t,
                        const struct pcln_map_row *row, const char *live,
                        const char *scalars);
 
-// dump_llvm.c: LLVM's records of a function.
+// dump_llvm.c: LLVM's records of a function; and, as text, the locations from
+// `lo` to before `hi` of one (false: up to one that names a constant that is
+// not there) and its live-outs.
 enum pcln_status dump_func_llvm(struct dump *d, const struct pcln_func *f,
                                 struct dump_text *t);
+bool dump_llvm_locations(struct dump_text *t,
+                         const struct pcln_llvm_records *it,
+                         const struct pcln_llvm_record *r, uint32_t lo,
+                         uint32_t hi);
+void dump_llvm_live_outs(struct dump_text *t, const struct pcln_llvm_record *r);
 
 // What may be walked of maps and variables, in words, before a table counts as
 // damaged (dump_maps.c).

@@ -172,5 +172,6 @@ void html_facts(struct html *h) {
     add(h, "buildinfo", dump_buildinfo);
   add(h, "stats", dump_stats);
   add(h, "verify", dump_verify);
+  add(h, "roots", dump_roots);
   put_text(&h->facts, "}");
 }

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a collector and a traceback know of a function's frame, for the report:
-// pointer maps, stack objects, arguments, deferred calls. Functions share maps,
+// pointer maps, stack objects, arguments, deferred calls, derived pointers,
+// LLVM's records. Functions share maps,
 // so each is written once, into a section of its own, and referred to by
 // number.
 //
 // A damaged table may name ever other places in its funcdata as maps. What is
 // walked is therefore counted; a real table needs a small part of the limit.
+#include "dump_words.h"
 #include "html.h"
 
-#include "stackmap.h"
+#include "stackmap_llvm.h"
+#include "stackmap_pairs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 
 enum { SHARING = 512 }; // words walked for each byte of funcdata
 
@@ -162,6 +168,110 @@ static void put_wrapped(struct html *h, const struct pcln_func *f) {
                             : 0);
 }
 
+// --- Derived pointers -------------------------------------------------------
+
+static uint32_t number_of(const struct pcln_map_word *w) {
+  return 2 * w->index + (w->part == PCLN_MAP_ARGS);
+}
+
+// The pairs of one row, if it has any: its number plus one; base and derived
+// pointer of each, behind a 1: twice the word, plus one if it is an argument's;
+// a 0.
+static enum pcln_status put_row_pairs(struct html *h, const struct pcln_func *f,
+                                      uint32_t row) {
+  const struct pcln_stackmap map = {.idx = row};
+  struct pcln_derived_iter it;
+  struct pcln_derived pair;
+  const enum pcln_status status =
+      pcln_derived_begin(&h->d->file->table, f, &map, &it);
+  if (status != PCLN_OK)
+    return status == PCLN_NOT_FOUND ? PCLN_OK : status;
+  html_num(&h->details, row + 1);
+  while (pcln_derived_next(&it, &pair)) {
+    html_num(&h->details, 1);
+    html_num(&h->details, number_of(&pair.base));
+    html_num(&h->details, number_of(&pair.derived));
+  }
+  html_num(&h->details, 0);
+  return it.status;
+}
+
+// The rows that have pairs, up to a 0. Each row is looked for from the first
+// on, which is what is counted.
+static void put_pairs(struct html *h, const struct pcln_func *f) {
+  const struct pcln_table *t = &h->d->file->table;
+  const uint64_t limit = SHARING * (uint64_t)t->funcdata.len;
+  struct pcln_span bytes;
+  struct pcln_ptrmap map;
+  enum pcln_status status = PCLN_OK;
+  uint32_t n = 0;
+  if (t->ours && pcln_funcdata(t, f, PCLN_FUNCDATA_POINTER_PAIRS, &bytes) == PCLN_OK &&
+      pcln_ptrmap(t, f, PCLN_MAP_LOCALS, &map) == PCLN_OK)
+    n = map.n_rows;
+  for (uint32_t i = 0; i < n && status == PCLN_OK; i++) {
+    h->map_words += i;
+    status = h->map_words > limit ? PCLN_CORRUPT : put_row_pairs(h, f, i);
+  }
+  if (status == PCLN_CORRUPT)
+    html_unreadable(h, f, "funcdata");
+  html_num(&h->details, 0);
+}
+
+// --- LLVM's records ---------------------------------------------------------
+
+static void put_text(struct html *h, const struct dump_text *t) {
+  html_num(&h->details, t->len);
+  html_put(&h->details, t->s, t->len);
+}
+
+// A record: pc from the function's entry, id, locations, deoptimisation values
+// and live-outs, as texts.
+static bool put_llvm_record(struct html *h, const struct pcln_llvm_records *it,
+                            const struct pcln_llvm_record *r,
+                            struct dump_text *t) {
+  struct pcln_llvm_statepoint s = {.pairs = PCLN_LLVM_DEOPT};
+  char id[24];
+  html_num(&h->details, r->pc_off);
+  snprintf(id, sizeof id, "%#llx", (unsigned long long)r->id);
+  dump_text_clear(t);
+  dump_text_put(t, id);
+  put_text(h, t);
+  bool ok = dump_llvm_locations(t, it, r, 0, r->n_locations);
+  put_text(h, t);
+  if (!pcln_llvm_statepoint(r, &s))
+    s.pairs = PCLN_LLVM_DEOPT;
+  ok = dump_llvm_locations(t, it, r, PCLN_LLVM_DEOPT, s.pairs) && ok;
+  put_text(h, t);
+  dump_llvm_live_outs(t, r);
+  put_text(h, t);
+  return ok;
+}
+
+// Each behind a 1, up to a 0.
+static void put_llvm(struct html *h, const struct pcln_func *f) {
+  const struct pcln_table *t = &h->d->file->table;
+  struct pcln_llvm_records it = {0};
+  struct pcln_llvm_record r;
+  struct dump_text text = {0};
+  enum pcln_status status = pcln_llvm_records(t, f, &it);
+  while (status == PCLN_OK && pcln_llvm_records_next(&it, &r)) {
+    h->map_words += (uint64_t)r.n_locations + r.n_live_outs + 1;
+    if (h->map_words > SHARING * (uint64_t)t->funcdata.len) {
+      status = PCLN_CORRUPT;
+      break;
+    }
+    html_num(&h->details, 1);
+    if (!put_llvm_record(h, &it, &r, &text))
+      status = PCLN_CORRUPT;
+  }
+  if (status == PCLN_CORRUPT || it.status == PCLN_CORRUPT)
+    html_unreadable(h, f, "funcdata");
+  if (text.failed)
+    h->details.status = PCLN_NO_MEMORY;
+  free(text.s);
+  html_num(&h->details, 0);
+}
+
 // --- The frame --------------------------------------------------------------
 
 // The first pc at which the frame is there.
@@ -192,4 +302,6 @@ void html_frame(struct html *h, const struct pcln_func *f) {
   put_arguments(h, f);
   put_defers(h, f);
   put_wrapped(h, f);
+  put_pairs(h, f);
+  put_llvm(h, f);
 }

@@ -4,10 +4,11 @@
 # The HTML report in Chromium, held against what the other actions say of the
 # same file: what a person sees there is what pclntab-dump prints.
 #
-#   report.py PCLNTAB-DUMP PROGRAM...
+#   report.py PCLNTAB-DUMP REFERENCES PROGRAM...
 #
 # A program is one of ours or Go's. Of the last one, a copy is made whose names
-# are hostile: markup, scripts, bytes that are no text.
+# are hostile: markup, scripts, bytes that are no text. REFERENCES has variables
+# with references, derived pointers, and records of LLVM's stack maps.
 import collections
 import json
 import os
@@ -198,15 +199,86 @@ def check_maps(browser, program, funcs):
         # The number of each cell that is drawn as live.
         seen = rows(browser, ".list.maps", """[
           e.querySelector('.c-pc').title,
+          e.querySelector('.c-pairs')?.textContent || '',
           ...['local', 'argument'].map(what =>
             [...e.querySelectorAll(`.${what}s .pointer, .${what}s .multi`)]
               .map(c => c.title.replace(/,.*/s, '').replace(what + ' ', '')))
         ]""")
-        seen = [[pc, *(sorted(words_of(",".join(c).replace(" – ", "-")))
-                       for c in cells)] for pc, *cells in seen]
-        wanted = [[r["lo"], sorted(words_of(r.get("locals"))),
+        seen = [[pc, pairs, *(sorted(words_of(",".join(c).replace(" – ", "-")))
+                              for c in cells)] for pc, pairs, *cells in seen]
+        wanted = [[r["lo"], r.get("derived", ""),
+                   sorted(words_of(r.get("locals"))),
                    sorted(words_of(r.get("args")))] for r in only[func["lo"]]]
         check(f"live words of {func['name']}", seen, wanted)
+
+
+def check_variables(browser, program):
+    records = [r for r in dump(program, "--maps") if r["kind"] == "root"]
+    kinds = {suffix for r in records for suffix in
+             re.findall(":([a-z]+)", r.get("live", ""))}
+    check("variables of each kind", (kinds, any("thread_local" in r for r in
+                                                records)),
+          ({"string", "slice", "iface", "eface"}, True))
+    browser.go("#view=variables")
+    browser.wait("document.querySelector('#view-variables .status')?.dataset.count")
+    check("variables are counted", count(browser, "variables"), len(records))
+    seen = rows(browser, "#view-variables .list", """[
+      e.querySelector('.c-name').title, e.querySelector('.c-place').textContent,
+      Number(e.querySelector('.c-size').textContent.replace(/,/g, ''))]""")
+    wanted = [[r["name"] + ("+" + r["offset"] if "offset" in r else ""),
+               ("TLS +" if "thread_local" in r else "") + r["lo"],
+               int(r["hi"], 16) - int(r["lo"], 16)] for r in records]
+    check("variables", sorted(seen), sorted(wanted))
+    for r in records:
+        browser.go("#variable=" + ("tls" if "thread_local" in r else "") +
+                   r["lo"])
+        shown = browser.run("""[...document.querySelectorAll(
+          '#view-variables .words .pointer, #view-variables .words .multi')]
+          .map(c => c.title.replace(/,.*/s, '').replace('word ', ''))""")
+        check(f"words of {r['name']}",
+              sorted(words_of(",".join(shown).replace(" – ", "-"))),
+              sorted(words_of(r["live"])))
+    browser.go("#variable=0x1")
+    check("no such variable", text(browser, "#view-variables .detail h3"),
+          "Not in this report")
+
+
+def check_llvm(browser, program, funcs):
+    groups = of_each(dump(program, "--maps"))
+    only = {lo: [r for r in group if r["kind"] == "llvm"]
+            for lo, group in groups.items()}
+    known = [f for f in funcs if f["kind"] == "func" and only[f["lo"]]]
+    check("functions with records of LLVM's", len(known) >= 4, True)
+    for func in known:
+        browser.go(func_link(func, "maps"))
+        seen = browser.run("""[...document.querySelectorAll('.llvm tbody tr')]
+          .map(row => [row.cells[0].querySelector('a').title,
+            ...[...row.cells].slice(1).map(c => c.textContent)])""")
+        wanted = [[r["pc"], r["id"], *(r.get(k, "–").replace(",", ", ") for k in
+                                       ("locations", "deopt", "live_outs"))]
+                  for r in only[func["lo"]]]
+        check(f"records of {func['name']}", seen, wanted)
+
+
+# What a collector knows, of a table of ours.
+def check_references(browser, program, folder):
+    report = make_report(program, f"{folder}/references.html")
+    every = dump(program, "--funcs")
+    maps = of_each(dump(program, "--maps"))
+    derived = [f for f in every if f["kind"] == "func" and
+               any("derived" in r for r in maps[f["lo"]])]
+    check("functions with derived pointers", len(derived) > 1, True)
+    browser.open(report)
+    check_maps(browser, program, every)
+    check_maps(browser, program, derived)
+    check_llvm(browser, program, every)
+    check_variables(browser, program)
+    for width in 360, 1600:
+        browser.open(report, width=width)
+        for place in ("#view=variables", func_link(derived[0], "maps")):
+            browser.go(place)
+            check(f"{place} fits into {width} pixels", browser.run(
+                "document.documentElement.scrollWidth") <= width, True)
 
 
 def check_bytes(browser, program):
@@ -434,10 +506,11 @@ def check_damaged(browser, program, folder):
 
 def main():
     global DUMP
-    DUMP, *programs = sys.argv[1:]
+    DUMP, references, *programs = sys.argv[1:]
     folder = tempfile.mkdtemp(prefix="html-report-")
     try:
         with Browser(2 * SECONDS) as browser:
+            check_references(browser, references, folder)
             for program in programs:
                 check_program(browser, program, folder,
                               whole=program == programs[-1])

@@ -29,11 +29,17 @@ const VIEWS = [
     title: "Bytes",
     make: (report, go) => new BytesView(report, go),
   },
+  {
+    id: "variables",
+    title: "Variables",
+    make: (report, go) => new VariablesView(report, go),
+    when: (report) => report.records("roots", "root").length > 0,
+  },
 ];
 
 const KEYS = [
   ["/", "search the functions"],
-  ["1 – 5", "go to a view"],
+  ["1, 2 …", "go to a view"],
   ["↑ ↓ Page Home End", "move in a list"],
   ["Enter", "open what is selected"],
   ["Esc", "one step back: clear the search, zoom out, close"],
@@ -41,25 +47,28 @@ const KEYS = [
 ];
 
 // The view that a place is in, which need not say so: #func=main.main is enough.
-function viewOf(place) {
-  if (VIEWS.some((view) => view.id === place.view)) return place.view;
+function viewOf(views, place) {
+  if (views.some((view) => view.id === place.view)) return place.view;
   if (place.func || place.q) return "functions";
   if (place.file) return "sources";
   if (place.inlined) return "inlined";
   if (place.path) return "bytes";
+  if (place.variable && views.some((view) => view.id === "variables"))
+    return "variables";
   return "overview";
 }
 
 class App {
   constructor(report) {
     this.report = report;
+    this.known = VIEWS.filter((view) => !view.when || view.when(report));
     this.views = new Map();
     this.main = document.getElementById("main");
     const path = report.facts.header.path;
     document.title = `${baseOf(path)} – pclntab report`;
     document.getElementById("subject").textContent = baseOf(path);
     document.getElementById("subject").title = path;
-    this.tabs = VIEWS.map((view, k) =>
+    this.tabs = this.known.map((view, k) =>
       el(
         "a",
         {
@@ -87,17 +96,17 @@ class App {
 
   route() {
     const place = placeOf(location.hash);
-    const id = viewOf(place);
+    const id = viewOf(this.known, place);
     if (!this.views.has(id)) {
-      const view = VIEWS.find((v) => v.id === id).make(this.report, (to) =>
-        this.go(to),
-      );
+      const view = this.known
+        .find((v) => v.id === id)
+        .make(this.report, (to) => this.go(to));
       this.views.set(id, view);
       this.main.append(view.element);
     }
     for (const [other, view] of this.views) view.element.hidden = other !== id;
     this.tabs.forEach((tab, k) => {
-      if (VIEWS[k].id !== id) {
+      if (this.known[k].id !== id) {
         tab.removeAttribute("aria-current");
         return;
       }
@@ -126,7 +135,7 @@ class App {
     if (event.altKey || event.ctrlKey || event.metaKey || this.help.open)
       return;
     if (event.target.matches("input, select, textarea")) return;
-    const view = VIEWS[Number(event.key) - 1];
+    const view = this.known[Number(event.key) - 1];
     if (event.key === "/") {
       if (!(this.current instanceof FunctionsView))
         location.hash = linkTo({ view: "functions" });

@@ -5,6 +5,7 @@
 //
 //   id, label, placeholder, noun      texts
 //   columns                           { key, title, of(item), text(item) }
+//   prepare(then)                     reads what load() needs; the functions
 //   load(index)                       the items
 //   textOf(item)                      what is searched
 //   placeOf(item), find(place)        to an address and back
@@ -18,7 +19,7 @@ class BrowseView {
       id: `view-${this.id}`,
       "aria-label": this.label,
     });
-    withIndex(report, this.element, (index) => {
+    this.prepare((index) => {
       this.index = index;
       this.items = this.load(index);
       this.folded = this.items.map((item) => this.textOf(item).toLowerCase());
@@ -27,6 +28,10 @@ class BrowseView {
       this.filter();
       this.show(this.place || {});
     });
+  }
+
+  prepare(then) {
+    withIndex(this.report, this.element, then);
   }
 
   build() {

@@ -43,13 +43,13 @@ class Reader {
 const CONCEALED =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]/gu;
 
+const visible = (text) =>
+  text.replace(CONCEALED, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+
 function textOf(bytes) {
   const plain = new TextDecoder().decode(bytes);
   const text = plain.includes("\ufffd") ? textOfBroken(bytes) : plain;
-  return text.replace(
-    CONCEALED,
-    (c) => `\\u{${c.codePointAt(0).toString(16)}}`,
-  );
+  return visible(text);
 }
 
 function textOfBroken(bytes) {
@@ -392,7 +392,37 @@ class Report {
       values,
       defers,
       wraps,
+      pairs: this.readPairs(r),
+      llvm: this.readLlvm(r),
     };
+  }
+
+  // By row of the maps: derived pointers { base, derived }, words of locals or,
+  // with an "a", of arguments.
+  readPairs(r) {
+    const pairs = new Map();
+    const word = (n) => (n % 2 ? `a${(n - 1) / 2}` : String(n / 2));
+    for (let row = r.num(); row > 0; row = r.num()) {
+      const list = [];
+      while (r.num()) list.push({ base: word(r.num()), derived: word(r.num()) });
+      pairs.set(row - 1, list);
+    }
+    return pairs;
+  }
+
+  // Records of LLVM's stack maps.
+  readLlvm(r) {
+    const records = [];
+    const text = () => new TextDecoder().decode(r.take(r.num()));
+    while (r.num())
+      records.push({
+        pc: r.num(),
+        id: text(),
+        locations: text(),
+        deopt: text(),
+        liveOuts: text(),
+      });
+    return records;
   }
 
   // The pointer map of a number; null for 0. Where each begins is found out

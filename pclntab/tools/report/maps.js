@@ -17,10 +17,58 @@ const WORD_KINDS = [
 ];
 const NO_WORD = 0;
 const DEAD = 1;
+const SCALAR = 2;
 const POINTER = 3;
 
 // As enum pcln_arg_op, plus one.
 const ARG = { VALUE: 1, BEGIN: 2, END: 3, MORE: 4, TOO_FAR: 5 };
+
+const DERIVED = ["pointer.derived", "◐", "derived pointer"];
+
+// What the signs of these kinds mean.
+function wordLegend(kinds, derived = false) {
+  const known = [...kinds].sort((a, b) => a - b).map((k) => WORD_KINDS[k]);
+  return el(
+    "ul.legend",
+    { "aria-label": "Legend" },
+    [...known, ...(derived ? [DERIVED] : [])].map(([name, sign, meaning]) =>
+      el(
+        "li",
+        {},
+        el(`i.word.${name}`, { "aria-hidden": "true" }, sign),
+        meaning,
+      ),
+    ),
+  );
+}
+
+// The cells of a row, each with what() it is called and the place that where()
+// says of a word. Neighbours that are dead are one element. `marked` are words
+// with a further meaning, by number.
+function wordCells(row, where, what, marked = new Map()) {
+  const out = [];
+  let at = 0;
+  for (const item of row) {
+    const [name, sign, meaning] = WORD_KINDS[item.kind];
+    const joined = item.kind <= DEAD;
+    const parts = joined ? 1 : item.n;
+    const words = joined ? item.n : item.words;
+    for (let k = 0; k < parts; k++) {
+      const mark = marked.get(at);
+      const cell = el(
+        mark ? `i.word.${name}.derived` : `i.word.${name}`,
+        {
+          title: `${what} ${words > 1 ? `${at} – ${at + words - 1}` : at}${where(at)}: ${meaning}${mark ? `, ${mark}` : ""}`,
+        },
+        mark ? DERIVED[1] : sign,
+      );
+      cell.style.width = `calc(${words} * var(--cell, 14px))`;
+      out.push(cell);
+      at += words;
+    }
+  }
+  return el(`span.words.${what}s`, { "aria-hidden": "true" }, out);
+}
 
 const signed = (n) => (n < 0 ? `−${-n}` : `+${n}`);
 
@@ -38,6 +86,13 @@ function valuesText(values) {
   }
   return text;
 }
+
+const wordText = (word) =>
+  word.startsWith("a") ? `argument ${word.slice(1)}` : `local ${word}`;
+
+// A list of places, that may break behind its commas.
+const places = (text) =>
+  el("code", {}, text ? text.replaceAll(",", ", ") : "–");
 
 class MapsTab {
   constructor(report, func, details) {
@@ -68,7 +123,13 @@ class MapsTab {
 
   make() {
     const f = this.frame;
-    if (!this.any && !f.objects.length && !f.values.length && !f.defers)
+    if (
+      !this.any &&
+      !f.objects.length &&
+      !f.values.length &&
+      !f.defers &&
+      !f.llvm.length
+    )
       return emptyState(
         "No stack maps",
         "The table says nothing of this frame: a collector would have to scan it word by word, or refuse.",
@@ -79,6 +140,7 @@ class MapsTab {
       el("div.map-head", {}, this.facts(), this.any ? this.legend() : null),
       this.runs.length ? this.matrix() : null,
       f.objects.length ? this.objects() : null,
+      f.llvm.length ? this.llvm() : null,
     );
   }
 
@@ -131,22 +193,9 @@ class MapsTab {
         row.some((item) => item.kind !== NO_WORD && item.kind !== POINTER),
       ),
     );
-    const kinds = twoBits ? [DEAD, 2, POINTER, 4, 5, 6, 7] : [NO_WORD, POINTER];
-    return el(
-      "ul.legend",
-      { "aria-label": "Legend" },
-      kinds.map((k) =>
-        el(
-          "li",
-          {},
-          el(
-            `i.word.${WORD_KINDS[k][0]}`,
-            { "aria-hidden": "true" },
-            WORD_KINDS[k][1],
-          ),
-          WORD_KINDS[k][2],
-        ),
-      ),
+    return wordLegend(
+      twoBits ? [DEAD, SCALAR, POINTER, 4, 5, 6, 7] : [NO_WORD, POINTER],
+      this.frame.pairs.size > 0,
     );
   }
 
@@ -187,6 +236,7 @@ class MapsTab {
       f.locals?.words
         ? el("span.words", { style: { width: width(f.locals) } }, "Locals")
         : null,
+      f.pairs.size ? el("span.c-pairs", {}, "Derived @ base") : null,
     );
     const list = new VirtualList({
       label: "Live words, by code",
@@ -198,6 +248,10 @@ class MapsTab {
     list.element.style.setProperty(
       "--args",
       f.args?.words ? width(f.args) : "0",
+    );
+    list.element.style.setProperty(
+      "--locals",
+      f.locals?.words ? width(f.locals) : "0",
     );
     list.rows.style.minWidth = `${330 + ((f.locals?.words || 0) + (f.args?.words || 0)) * cell + 40}px`;
     list.element.addEventListener(
@@ -238,46 +292,99 @@ class MapsTab {
       el(
         "span.hidden",
         {},
-        `live: ${[live("locals", f.locals, locals), live("arguments", f.args, args)].filter(Boolean).join("; ")}`,
+        `live: ${[live("locals", f.locals, locals), live("arguments", f.args, args), f.pairs.size ? `derived ${this.pairsText(run) || "none"}` : ""].filter(Boolean).join("; ")}`,
       ),
     );
     if (f.args?.words)
-      e.append(this.words(args, f.place && f.place.argp, "argument"));
+      e.append(
+        this.words(args, f.place && f.place.argp, "argument", "a", run),
+      );
     if (f.locals?.words)
       e.append(
         this.words(
           locals,
           f.place && f.place.varp - f.locals.words * this.pointerSize,
           "local",
+          "",
+          run,
+        ),
+      );
+    if (f.pairs.size)
+      e.append(
+        el(
+          "code.c-pairs",
+          { title: "derived pointer @ its base, by words" },
+          this.pairsText(run),
         ),
       );
   }
 
-  // The cells of a row. Neighbours that are dead are one element.
-  words(row, cfa, what) {
-    const out = [];
-    let at = 0;
-    for (const item of row) {
-      const [name, sign, meaning] = WORD_KINDS[item.kind];
-      const joined = item.kind <= DEAD;
-      const parts = joined ? 1 : item.n;
-      const words = joined ? item.n : item.words;
-      for (let k = 0; k < parts; k++) {
-        const place =
-          cfa === null ? "" : `, CFA ${signed(cfa + at * this.pointerSize)}`;
-        const cell = el(
-          `i.word.${name}`,
-          {
-            title: `${what} ${words > 1 ? `${at} – ${at + words - 1}` : at}${place}: ${meaning}`,
-          },
-          sign,
+  // The cells of a row of the locals or, with the prefix "a", of the arguments,
+  // which begins at that distance from the CFA.
+  words(row, cfa, what, prefix, run) {
+    const marked = new Map();
+    for (const pair of this.pairsOf(run))
+      if (pair.derived.startsWith("a") === (prefix === "a"))
+        marked.set(
+          Number(pair.derived.slice(prefix.length)),
+          `derived from ${wordText(pair.base)}`,
         );
-        cell.style.width = `calc(${words} * var(--cell))`;
-        out.push(cell);
-        at += words;
-      }
-    }
-    return el(`span.words.${what}s`, { "aria-hidden": "true" }, out);
+    const where = (at) =>
+      cfa === null ? "" : `, CFA ${signed(cfa + at * this.pointerSize)}`;
+    return wordCells(row, where, what, marked);
+  }
+
+  // --- Derived pointers ---
+
+  pairsOf(run) {
+    return this.frame.pairs.get(Math.max(0, run.value)) || [];
+  }
+
+  // What other tools print of them: "4@2,a1@3".
+  pairsText(run) {
+    return this.pairsOf(run)
+      .map((pair) => `${pair.derived}@${pair.base}`)
+      .join(",");
+  }
+
+  // --- LLVM's records ---
+
+  llvm() {
+    const rows = this.frame.llvm.map((record) => [
+      el(
+        "a.c-pc",
+        {
+          href: linkTo(
+            funcPlace(this.report, this.func, { tab: "lines", pc: record.pc }),
+          ),
+          title: this.report.address(this.report.off[this.func] + record.pc),
+        },
+        `+${record.pc.toString(16)}`,
+      ),
+      record.id,
+      places(record.locations),
+      places(record.deopt),
+      places(record.liveOuts),
+    ]);
+    return el(
+      "div.objects.llvm",
+      {},
+      el(
+        "h3",
+        {},
+        plural(rows.length, "record of LLVM’s", "records of LLVM’s"),
+        el(
+          "span.quiet",
+          {},
+          " at these places; r7 is a register by DWARF’s number, r7+16 an address, [r7+16] what is there, #5 a constant; then the size in bytes",
+        ),
+      ),
+      tableOf(
+        "Records of LLVM’s stack maps",
+        ["Code", "Id", "Locations", "Deoptimisation", "Live-outs"],
+        rows,
+      ),
+    );
   }
 
   // --- Stack objects ---
