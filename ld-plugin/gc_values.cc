@@ -334,6 +334,10 @@ void Values::find_bases() {
   }
   for (auto [m, b] : made)
     bases[m] = b;
+  // Merges of one of these alone.
+  for (Instruction *m : merges)
+    if (Value *b = bases.lookup(bases.lookup(m)))
+      bases[m] = b;
   for (auto [m, b] : made) {
     auto *p = dyn_cast<PHINode>(m);
     for (unsigned i = 0; i < m->getNumOperands(); i++) {

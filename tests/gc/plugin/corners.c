@@ -318,4 +318,37 @@ int main(void) {
   churn();
   printf("%ld %ld\n", seen->key, plain->key);
 }
+
+#elif CASE == 11
+// A loop's pointer that starts at one of two interior pointers: its base is the
+// merge of their bases, as it was for what it starts at.
+typedef long gcref *words;
+ALONE static words numbers(long from) {
+  words w = (words)gc_new(struct { long n[64]; });
+  for (int i = 0; i < 64; i++)
+    w[i] = from + i;
+  return w;
+}
+static words (*volatile get)(long) = numbers;
+ALONE static long merged(int which, int n) {
+  words a = get(100), b = get(200);
+  words start = which ? a + 60 : b;
+  a = b = 0;
+  long sum = *start;
+  ref one = make(1), two = make(2);
+  churn();
+  sum += one->key + two->key;
+  one = make(3);
+  churn();
+  sum += one->key;
+  for (words p = start; n-- > 0; p++) {
+    churn();
+    sum += *p;
+  }
+  return sum;
+}
+int main(void) {
+  long (*volatile m)(int, int) = merged;
+  printf("%ld %ld\n", m(0, 3), m(1, 4));
+}
 #endif
