@@ -2,6 +2,7 @@
 //
 // pclntab-link: gives a linked program or shared object its table, whatever
 // linked it. The plugin does the same at the end of a link.
+#include "args.h"
 #include "link.h"
 
 #include <stdio.h>
@@ -9,8 +10,6 @@
 #include <string.h>
 
 static const char program[] = "pclntab-link";
-
-enum { EXIT_FAULTS = 1, EXIT_CANNOT_RUN = 2 };
 
 static void print_help(void) {
   printf("Usage: pclntab-link [OPTION]... FILE...\n"
@@ -25,12 +24,6 @@ static void print_help(void) {
          pcln_link_options_help());
 }
 
-static int usage_error(const char *what, const char *about) {
-  fprintf(stderr, "%s: error: %s%s; see --help [usage]\n", program, about,
-          what);
-  return EXIT_CANNOT_RUN;
-}
-
 // One file; its exit status.
 static int finish(const char *path, const struct pcln_link_options *o,
                   const struct pcln_sink *sink) {
@@ -43,50 +36,35 @@ static int finish(const char *path, const struct pcln_link_options *o,
   return st == PCLN_OK ? EXIT_SUCCESS : EXIT_FAULTS;
 }
 
-// Reads the options in front of and between the files, which move to the
-// start of argv; *n_files of them. Negative: go on, else the exit status.
-static int read_options(int argc, char **argv, struct pcln_link_options *o,
-                        const struct pcln_sink *sink, int *n_files) {
-  bool only_files = false;
-  *n_files = 0;
-  for (int i = 1; i < argc; i++) {
-    const char *arg = argv[i];
-    if (only_files || arg[0] != '-' || !arg[1]) {
-      argv[(*n_files)++] = argv[i];
-    } else if (!strcmp(arg, "--")) {
-      only_files = true;
-    } else if (!strcmp(arg, "--help") || !strcmp(arg, "-h")) {
-      print_help();
-      return EXIT_SUCCESS;
-    } else if (!strcmp(arg, "--version")) {
-      printf("pclntab-link %s\n", PCLNTAB_VERSION);
-      return EXIT_SUCCESS;
-    } else if (strncmp(arg, "--", 2)) {
-      return usage_error(arg, "there is no option ");
-    } else if (pcln_link_option(o, arg + 2, sink) != PCLN_OK) {
-      return EXIT_CANNOT_RUN;
-    }
-  }
-  return -1;
+struct job {
+  struct pcln_link_options options;
+  struct pcln_sink sink;
+};
+
+static int take_option(void *ctx, const char *arg, const char *next) {
+  struct job *job = ctx;
+  (void)next;
+  if (strncmp(arg, "--", 2) != 0)
+    return 0;
+  return pcln_link_option(&job->options, arg + 2, &job->sink) == PCLN_OK ? 1
+                                                                         : -1;
 }
 
 int main(int argc, char **argv) {
-  const struct pcln_sink sink = pcln_stderr_sink(program);
-  struct pcln_link_options o;
+  struct job job = {.sink = pcln_stderr_sink(program)};
+  const struct tool tool = {program, print_help, take_option, &job};
   int n_files;
-  pcln_link_options_init(&o);
-  int status = read_options(argc, argv, &o, &sink, &n_files);
-  if (status < 0 && !n_files)
-    status = usage_error("no FILE given", "");
-  if (status < 0 && n_files > 1 && o.sidecar_path)
-    status = usage_error("--sidecar=PATH needs a single FILE", "");
+  pcln_link_options_init(&job.options);
+  int status = tool_args(&tool, argc, argv, &n_files);
+  if (status < 0 && n_files > 1 && job.options.sidecar_path)
+    status = tool_usage_error(&tool, "--sidecar=PATH needs a single FILE", "");
   if (status < 0) {
     status = EXIT_SUCCESS;
     for (int i = 0; i < n_files; i++) {
-      const int one = finish(argv[i], &o, &sink);
+      const int one = finish(argv[i], &job.options, &job.sink);
       status = one > status ? one : status;
     }
   }
-  pcln_link_options_free(&o);
+  pcln_link_options_free(&job.options);
   return status;
 }

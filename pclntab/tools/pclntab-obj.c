@@ -5,6 +5,7 @@
 // All files are read and changed in memory first, then written beside the old
 // ones, and only then they take their names: a run that fails for one of them
 // changes none.
+#include "args.h"
 #include "elf_archive.h"
 #include "elf_demote.h"
 #include "elf_replace.h"
@@ -20,8 +21,6 @@
 #include <unistd.h>
 
 static const char program[] = "pclntab-obj";
-
-enum { EXIT_FAULTS = 1, EXIT_CANNOT_RUN = 2 };
 
 // One FILE.
 struct input {
@@ -46,12 +45,6 @@ static void print_help(void) {
          "  -o, --output=PATH         write there; FILE stays as it is\n\n"
          "Exit status: 0 done, 1 a FILE has faults, 2 could not run. If it is "
          "not 0, no FILE\nwas changed.\n");
-}
-
-static int usage_error(const char *what, const char *about) {
-  fprintf(stderr, "%s: error: %s%s; see --help [usage]\n", program, about,
-          what);
-  return EXIT_CANNOT_RUN;
 }
 
 // --- Files ------------------------------------------------------------------
@@ -171,44 +164,26 @@ static int run_files(char **paths, int n_paths, const char *output) {
   return st == PCLN_OK ? EXIT_SUCCESS : EXIT_FAULTS;
 }
 
-// Reads the options in front of and between the files, which move to the start
-// of argv; *n_files of them. Negative: go on, else the exit status.
-static int read_options(int argc, char **argv, const char **output,
-                        int *n_files) {
-  bool only_files = false;
-  *n_files = 0;
-  for (int i = 1; i < argc; i++) {
-    char *arg = argv[i];
-    if (only_files || arg[0] != '-' || !arg[1]) {
-      argv[(*n_files)++] = arg;
-    } else if (!strcmp(arg, "--")) {
-      only_files = true;
-    } else if (!strcmp(arg, "--help") || !strcmp(arg, "-h")) {
-      print_help();
-      return EXIT_SUCCESS;
-    } else if (!strcmp(arg, "--version")) {
-      printf("pclntab-obj %s\n", PCLNTAB_VERSION);
-      return EXIT_SUCCESS;
-    } else if (!strncmp(arg, "--output=", 9) && arg[9]) {
-      *output = arg + 9;
-    } else if (!strcmp(arg, "-o") && i + 1 < argc) {
-      *output = argv[++i];
-    } else {
-      return usage_error(arg, "there is no option ");
-    }
+static int take_option(void *ctx, const char *arg, const char *next) {
+  const char **output = ctx;
+  if (!strncmp(arg, "--output=", 9) && arg[9]) {
+    *output = arg + 9;
+    return 1;
   }
-  return -1;
+  if (strcmp(arg, "-o") != 0 || !next)
+    return 0;
+  *output = next;
+  return 2;
 }
 
 int main(int argc, char **argv) {
   const char *output = NULL;
+  const struct tool tool = {program, print_help, take_option, &output};
   int n_files;
-  const int status = read_options(argc, argv, &output, &n_files);
+  const int status = tool_args(&tool, argc, argv, &n_files);
   if (status >= 0)
     return status;
-  if (!n_files)
-    return usage_error("no FILE given", "");
   if (output && n_files > 1)
-    return usage_error("--output=PATH needs a single FILE", "");
+    return tool_usage_error(&tool, "--output=PATH needs a single FILE", "");
   return run_files(argv, n_files, output);
 }

@@ -466,10 +466,7 @@ static void stress_enters_at_each_allocation(void **state) {
 
 static void write_to_a_freed_object_is_fatal(void **state) {
   (void)state;
-  if (pclnrt_poison_hidden()) {
-    print_message("skipped: AddressSanitizer finds the write itself\n");
-    skip();
-  }
+  SMALL_SKIP_WHERE_ASAN_FINDS_IT();
   small_collect_all();
   pclnrt_heap_release(0);
   pclnrt_heap_options.poison = true;

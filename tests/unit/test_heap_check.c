@@ -145,10 +145,7 @@ static void check_finds_overwritten_headers(void **state) {
 
 static void check_finds_writes_to_free_cells(void **state) {
   (void)state;
-  if (pclnrt_poison_hidden()) {
-    print_message("skipped: AddressSanitizer finds the write itself\n");
-    skip();
-  }
+  SMALL_SKIP_WHERE_ASAN_FINDS_IT();
   small_collect_all();
   pclnrt_heap_release(0);
   pclnrt_heap_options.poison = true;
@@ -164,8 +161,7 @@ static void check_finds_writes_to_free_cells(void **state) {
 
 static void check_finds_writes_to_fresh_cells(void **state) {
   (void)state;
-  if (pclnrt_poison_hidden())
-    skip();
+  SMALL_SKIP_WHERE_ASAN_FINDS_IT();
   static const struct pclnrt_gc_type other = {
       .size = 56, .pointers = 1, .n_words = 1, .name = "other"};
   small_collect_all();

@@ -6,38 +6,7 @@
  */
 #include "records.inc"
 
-/* Words 0 to 3: pointer, dead, scalar, pointer. */
-	begin	hold
-	enter	48
-	fill	8, 4
-	call_fn
-.Lhold_ret:
-	give_back 8, 4
-	leave_frame 48
-	end	hold
-	safepoints hold, 1
-	point	hold, .Lhold_ret, 0, 1
-	area	RSP, 8, 4, 0b10010010
-	finish	hold
-
-/* Every kind, the slice across the 16th entry:
- *   0 dead, 1 scalar, 2 pointer, 3-4 string, 5-6 iface, 7-8 eface, 9 pointer,
- *   10 scalar, 11 dead, 12 dead, 13 scalar, 14-16 slice, 17 pointer */
-	begin	hold_kinds
-	enter	160
-	fill	0, 18
-	call_fn
-.Lhold_kinds_ret:
-	give_back 0, 18
-	leave_frame 160
-	end	hold_kinds
-	safepoints hold_kinds, 1
-	point	hold_kinds, .Lhold_kinds_ret, 0, 1
-	area	RSP, 0, 18, 0b11100100, 0b11101100, 0b00011011, 0b01110100, 0b1001
-	finish	hold_kinds
-
-/* The frame found by rbp; its size is not constant. Words as in hold. */
-	begin	hold_fp
+	.macro enter_fp
 	pushq	%rbp
 	.cfi_def_cfa_offset 16
 	.cfi_offset %rbp, -16
@@ -45,6 +14,30 @@
 	.cfi_def_cfa_register %rbp
 	pushq	%r12
 	.cfi_offset %r12, -24
+	.endm
+	.macro leave_fp
+	leaq	-8(%rbp), %rsp
+	popq	%r12
+	popq	%rbp
+	.cfi_def_cfa %rsp, 8
+	ret
+	.endm
+
+/* Words 0 to 3: pointer, dead, scalar, pointer. */
+	hold_words hold, 48, 8, 4
+	area	RSP, 8, 4, 0b10010010
+	finish	hold
+
+/* Every kind, the slice across the 16th entry:
+ *   0 dead, 1 scalar, 2 pointer, 3-4 string, 5-6 iface, 7-8 eface, 9 pointer,
+ *   10 scalar, 11 dead, 12 dead, 13 scalar, 14-16 slice, 17 pointer */
+	hold_words hold_kinds, 160, 0, 18
+	area	RSP, 0, 18, 0b11100100, 0b11101100, 0b00011011, 0b01110100, 0b1001
+	finish	hold_kinds
+
+/* The frame found by rbp; its size is not constant. Words as in hold. */
+	begin	hold_fp
+	enter_fp
 	subq	$40, %rsp
 	movq	%rdi, %r12
 	fill	0, 4
@@ -61,26 +54,15 @@
 	movq	%rax, 8*i(%r12)
 	.set i, i + 1
 	.endr
-	leaq	-8(%rbp), %rsp
-	popq	%r12
-	popq	%rbp
-	.cfi_def_cfa %rsp, 8
-	ret
+	leave_fp
 	end	hold_fp
-	safepoints hold_fp, 1
-	point	hold_fp, .Lhold_fp_ret, 0, 1
+	only_point hold_fp, 0, 1
 	area	RBP, -48, 4, 0b10010010
 	finish	hold_fp
 
 /* Realigned: only SP tells where the words are. Words as in hold. */
 	begin	hold_aligned
-	pushq	%rbp
-	.cfi_def_cfa_offset 16
-	.cfi_offset %rbp, -16
-	movq	%rsp, %rbp
-	.cfi_def_cfa_register %rbp
-	pushq	%r12
-	.cfi_offset %r12, -24
+	enter_fp
 	subq	$120, %rsp
 	andq	$-128, %rsp
 	movq	%rdi, %r12
@@ -88,14 +70,9 @@
 	call_fn
 .Lhold_aligned_ret:
 	give_back 32, 4
-	leaq	-8(%rbp), %rsp
-	popq	%r12
-	popq	%rbp
-	.cfi_def_cfa %rsp, 8
-	ret
+	leave_fp
 	end	hold_aligned
-	safepoints hold_aligned, 1
-	point	hold_aligned, .Lhold_aligned_ret, 0, 1
+	only_point hold_aligned, 0, 1
 	area	RSP, 32, 4, 0b10010010
 	finish	hold_aligned
 
@@ -115,8 +92,7 @@
 	.cfi_adjust_cfa_offset -8
 	leave_frame 32
 	end	hold_args
-	safepoints hold_args, 1
-	point	hold_args, .Lhold_args_ret, 0, 0
+	only_point hold_args, 0, 0
 	finish	hold_args
 
 	begin	take_args
@@ -128,8 +104,7 @@
 	.cfi_adjust_cfa_offset -24
 	ret
 	end	take_args
-	safepoints take_args, 1
-	point	take_args, .Ltake_args_ret, 0, 1
+	only_point take_args, 0, 1
 	area	RSP, 32, 2, 0b1001
 	finish	take_args
 
@@ -148,22 +123,12 @@
 	movq	%rax, 8(%r12)
 	leave_frame 32
 	end	pass
-	safepoints pass, 1
-	point	pass, .Lpass_ret, 0, 1
+	only_point pass, 0, 1
 	area	RSP, 16, 1, 0b10
 	finish	pass
 
 /* Words 0 and 1: a base, and a pointer derived from it; 2: alone. */
-	begin	hold_pair
-	enter	48
-	fill	0, 3
-	call_fn
-.Lhold_pair_ret:
-	give_back 0, 3
-	leave_frame 48
-	end	hold_pair
-	safepoints hold_pair, 1
-	point	hold_pair, .Lhold_pair_ret, 0, 1, 1
+	hold_words hold_pair, 48, 0, 3, n_pairs=1
 	area	RSP, 0, 3, 0b101010
 	pair	RSP, 0, 8
 	finish	hold_pair
@@ -175,8 +140,7 @@
 .Lhold_leaf_ret:
 	leave_frame 32
 	end	hold_leaf
-	safepoints hold_leaf, 1
-	point	hold_leaf, .Lhold_leaf_ret, NO_COLLECT, 0
+	only_point hold_leaf, NO_COLLECT, 0
 	finish	hold_leaf
 
 /* Two calls with other words live: first 0, then 1. */
@@ -229,8 +193,7 @@
 	.cfi_adjust_cfa_offset -8
 	ret
 	end	save_register
-	safepoints save_register, 1
-	point	save_register, .Lsave_register_ret, 0, 0
+	only_point save_register, 0, 0
 	finish	save_register
 
 /* on_stack(words, fn, arg, top): `hold` on another stack, whose outermost
@@ -262,8 +225,7 @@
 	give_back 8, 4
 	jmp	*coroutine_back(%rip)
 	end	coroutine
-	safepoints coroutine, 1
-	point	coroutine, .Lcoroutine_ret, 0, 1
+	only_point coroutine, 0, 1
 	area	RSP, 8, 4, 0b10010010
 	finish	coroutine
 
@@ -279,8 +241,7 @@
 .Lnothing:
 	ret
 	end	trap
-	safepoints trap, 1
-	point	trap, .Ltrap_ret, 0, 1
+	only_point trap, 0, 1
 	area	RSP, 0, 1, 0b10
 	finish	trap
 
