@@ -85,17 +85,21 @@ pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c
   pclntab/dwarf_form.c pclntab/dwarf_info.c pclntab/dwarf_line.c
   pclntab/dwarf_names.c pclntab/dwarf_pieces.c pclntab/dwarf_units.c
   pclntab/dwarf_walk.c pclntab/module.c pclntab/parallel.c pclntab/status.c)
+# What finishes a table of pointer maps: from safepoints to verified bytes.
+set(pclntab_fuzz_tables pclntab/cfi.c pclntab/cfi_entry.c pclntab/cfi_expr.c
+  pclntab/cfi_rule.c pclntab/crc32c.c pclntab/elf_image.c pclntab/encode.c
+  pclntab/encode_func.c pclntab/frameinfo.c pclntab/go_args.c
+  pclntab/go_funcdata.c pclntab/go_names.c pclntab/lookup.c
+  pclntab/lookup_open.c pclntab/module.c pclntab/pcvalue.c
+  pclntab/pcvalue_rows.c pclntab/pool.c pclntab/roots_table.c
+  pclntab/safepoints.c pclntab/safepoints_rows.c pclntab/stackmap.c
+  pclntab/stackmap_objects.c pclntab/stackmap_pairs.c pclntab/status.c
+  pclntab/verify.c pclntab/verify_func.c pclntab/verify_funcdata.c
+  pclntab/verify_roots.c)
 pclntab_fuzz_test(annot LIBS z zstd SOURCES pclntab/annot.c
-  pclntab/annot_forms.c pclntab/annot_inputs.c pclntab/annot_shared.c pclntab/src_annot.c
-  pclntab/src_annot_count.c pclntab/src_annot_user.c pclntab/safepoints.c
-  pclntab/safepoints_rows.c pclntab/elf_image.c pclntab/module.c pclntab/pool.c
-  pclntab/encode.c pclntab/encode_func.c pclntab/crc32c.c pclntab/frameinfo.c
-  pclntab/go_funcdata.c pclntab/lookup.c pclntab/lookup_open.c pclntab/pcvalue.c
-  pclntab/pcvalue_rows.c pclntab/verify.c pclntab/verify_func.c
-  pclntab/verify_funcdata.c pclntab/verify_roots.c pclntab/roots_table.c
-  pclntab/stackmap.c pclntab/stackmap_objects.c pclntab/stackmap_pairs.c
-  pclntab/go_args.c pclntab/go_names.c pclntab/cfi.c pclntab/cfi_entry.c
-  pclntab/cfi_expr.c pclntab/cfi_rule.c pclntab/status.c)
+  pclntab/annot_forms.c pclntab/annot_inputs.c pclntab/annot_shared.c
+  pclntab/src_annot.c pclntab/src_annot_count.c pclntab/src_annot_user.c
+  ${pclntab_fuzz_tables})
 pclntab_fuzz_test(elf SOURCES pclntab/elf_image.c pclntab/elf_plan.c
                   pclntab/elf_replace.c pclntab/elf_write.c pclntab/status.c LIBS z zstd)
 pclntab_fuzz_test(code SEEDS table LIBS capstone SOURCES disasm/check.c

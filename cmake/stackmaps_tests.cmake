@@ -19,14 +19,6 @@ foreach(version 19 22)
     ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR} ${version})
 endforeach()
 
-pclntab_fuzz_test(stackmaps SOURCES pclntab/src_stackmaps.c
-  pclntab/src_stackmaps_func.c pclntab/safepoints.c pclntab/safepoints_rows.c
-  pclntab/elf_image.c pclntab/module.c pclntab/pool.c pclntab/encode.c
-  pclntab/encode_func.c pclntab/parallel.c pclntab/cfi.c pclntab/cfi_entry.c
-  pclntab/cfi_expr.c pclntab/cfi_rule.c pclntab/crc32c.c pclntab/frameinfo.c
-  pclntab/go_args.c pclntab/go_funcdata.c pclntab/go_names.c pclntab/lookup.c
-  pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c
-  pclntab/roots_table.c pclntab/stackmap.c pclntab/stackmap_llvm.c
-  pclntab/stackmap_objects.c pclntab/stackmap_pairs.c pclntab/status.c
-  pclntab/verify.c pclntab/verify_func.c pclntab/verify_funcdata.c
-  pclntab/verify_roots.c LIBS z zstd)
+pclntab_fuzz_test(stackmaps LIBS z zstd SOURCES pclntab/src_stackmaps.c
+  pclntab/src_stackmaps_func.c pclntab/parallel.c pclntab/stackmap_llvm.c
+  ${pclntab_fuzz_tables})
