@@ -39,6 +39,11 @@ add_test(NAME gc/fail_closed
   COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/fail_closed.sh ${PROJECT_BINARY_DIR})
 set_tests_properties(gc/fail_closed PROPERTIES LABELS gc TIMEOUT 300)
 
+# The code in the documents.
+add_test(NAME text/docs
+  COMMAND ${PROJECT_SOURCE_DIR}/tests/docs.sh ${PROJECT_BINARY_DIR})
+set_tests_properties(text/docs PROPERTIES LABELS text TIMEOUT 120)
+
 # The examples of the manual pages.
 add_test(NAME gc/man
   COMMAND ${PROJECT_SOURCE_DIR}/tests/gc/man.sh ${PROJECT_BINARY_DIR})
