@@ -65,7 +65,7 @@ pclntab_fuzz_test(table SOURCES pclntab/crc32c.c pclntab/frameinfo.c
   pclntab/lookup.c pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c pclntab/verify.c
   pclntab/verify_func.c pclntab/verify_funcdata.c pclntab/verify_roots.c
   pclntab/stackmap_pairs.c
-  pclntab/roots_table.c pclntab/stackmap.c
+  pclntab/roots_table.c pclntab/stackmap.c pclntab/stackmap_compact.c
   pclntab/stackmap_objects.c pclntab/go_args.c pclntab/go_names.c)
 pclntab_fuzz_test(reader SEEDS table SOURCES pclntab/frameinfo.c
   pclntab/go_funcdata.c pclntab/image_source.c pclntab/lookup.c
@@ -88,11 +88,11 @@ pclntab_fuzz_test(dwarf SOURCES pclntab/dwarf_abbrev.c pclntab/dwarf_build.c
 # What finishes a table of pointer maps: from safepoints to verified bytes.
 set(pclntab_fuzz_tables pclntab/cfi.c pclntab/cfi_entry.c pclntab/cfi_expr.c
   pclntab/cfi_rule.c pclntab/crc32c.c pclntab/elf_image.c pclntab/encode.c
-  pclntab/encode_func.c pclntab/frameinfo.c pclntab/go_args.c
+  pclntab/encode_func.c pclntab/encode_maps.c pclntab/frameinfo.c pclntab/go_args.c
   pclntab/go_funcdata.c pclntab/go_names.c pclntab/lookup.c
   pclntab/lookup_open.c pclntab/module.c pclntab/pcvalue.c
   pclntab/pcvalue_rows.c pclntab/pool.c pclntab/roots_table.c
-  pclntab/safepoints.c pclntab/safepoints_rows.c pclntab/stackmap.c
+  pclntab/safepoints.c pclntab/safepoints_rows.c pclntab/stackmap.c pclntab/stackmap_compact.c
   pclntab/stackmap_objects.c pclntab/stackmap_pairs.c pclntab/status.c
   pclntab/verify.c pclntab/verify_func.c pclntab/verify_funcdata.c
   pclntab/verify_roots.c)
@@ -108,7 +108,7 @@ pclntab_fuzz_test(code SEEDS table LIBS capstone SOURCES disasm/check.c
   disasm/insn_text.c disasm/insn_x86_64.c
   pclntab/frameinfo.c pclntab/go_funcdata.c pclntab/lookup.c
   pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c
-  pclntab/stackmap.c)
+  pclntab/stackmap.c pclntab/stackmap_compact.c)
 pclntab_fuzz_test(insn SOURCES disasm/insn_x86_64.c disasm/insn_aarch64.c)
 pclntab_fuzz_test(image SOURCES pclntab/buildinfo.c pclntab/go_names.c
   pclntab/image.c pclntab/image_elf.c pclntab/image_macho.c pclntab/image_pe.c
@@ -130,7 +130,7 @@ pclntab_fuzz_test(listing SEEDS table SOURCES disasm/annotate.c
   disasm/insn_x86_64.c
   pclntab/frameinfo.c pclntab/go_funcdata.c pclntab/lookup.c
   pclntab/lookup_open.c pclntab/pcvalue.c pclntab/pcvalue_rows.c
-  pclntab/stackmap.c LIBS capstone)
+  pclntab/stackmap.c pclntab/stackmap_compact.c LIBS capstone)
 pclntab_fuzz_test(funcdata SOURCES pclntab/frameinfo.c pclntab/go_args.c
   pclntab/go_funcdata.c pclntab/go_names.c pclntab/lookup.c pclntab/pcvalue.c
-  pclntab/stackmap.c pclntab/stackmap_objects.c)
+  pclntab/stackmap.c pclntab/stackmap_compact.c pclntab/stackmap_objects.c)

@@ -74,14 +74,16 @@ void pcdis_say_record(struct pcdis_checker *c, const char *fault, uint32_t off,
   va_end(args);
 }
 
-void pcdis_say_funcdata(struct pcdis_checker *c, const char *fault,
-                        uint32_t off, const uint8_t *at, const char *format,
-                        ...) {
-  const struct pcln_report r = {.fault = fault,
-                                .func_off = off,
-                                .region = "funcdata",
-                                .region_off =
-                                    (uint64_t)(at - c->t->funcdata.ptr)};
+void pcdis_say_map(struct pcdis_checker *c, const char *fault, uint32_t off,
+                   const uint8_t *at, const char *format, ...) {
+  struct pcln_report r = {.fault = fault, .func_off = off};
+  if (pcln_has_compact_maps(c->t)) {
+    r.region = "pctab";
+    r.region_off = (uint64_t)(at - c->t->pctab.ptr);
+  } else {
+    r.region = "funcdata";
+    r.region_off = (uint64_t)(at - c->t->funcdata.ptr);
+  }
   va_list args;
   va_start(args, format);
   say(c, r, format, args);

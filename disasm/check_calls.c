@@ -19,8 +19,9 @@
 //     some releases also of panics, which do not come back, and the one of
 //     deferreturn that a recovered panic goes on at.
 //
-// In this project's tables only the first counts, and the number -2: no
-// collection starts there; -1 says that nothing is known. There a row in force
+// In this project's tables only the first counts, and the number -2, which may
+// be left out at a stream's end: no collection starts there; -1 says that
+// nothing is known. There a row in force
 // where no call is, is a finding as well; in Go's the entry's row may be one.
 #include "check_run.h"
 
@@ -121,10 +122,10 @@ static void check_size(struct pcdis_checker *c, struct maps *m,
   if (!m->laid_out || len == 0 || len <= room)
     return;
   m->size_checked = true;
-  pcdis_say_funcdata(c, "code-map-size", call->off, m->locals.rows.ptr,
-                     "the map of the locals has %lld bytes, but the frame has "
-                     "%lld for them at this call",
-                     (long long)len, (long long)room);
+  pcdis_say_map(c, "code-map-size", call->off, m->locals.rows.ptr,
+                "the map of the locals has %lld bytes, but the frame has "
+                "%lld for them at this call",
+                (long long)len, (long long)room);
 }
 
 static void check_call(struct pcdis_checker *c, struct maps *m,
@@ -164,8 +165,10 @@ static void check_maps(struct pcdis_checker *c, struct maps *m) {
     if (s->flow != PCDIS_CALL || s->loose)
       continue;
     const uint32_t last = s->off + s->len - 1u;
-    check_call(c, m, s, pcdis_values_at(&index, last, &fresh),
-               pcdis_values_at(&unsafe, last, &fresh));
+    int32_t row = pcdis_values_at(&index, last, &fresh);
+    if (!index.any)
+      row = pcln_pcdata_behind(c->t, &c->func, PCLN_PCDATA_STACKMAP);
+    check_call(c, m, s, row, pcdis_values_at(&unsafe, last, &fresh));
   }
 }
 
@@ -201,10 +204,10 @@ static void check_args(struct pcdis_checker *c, const struct maps *m) {
   if (!m->has_args || c->func.args < 0 || c->assembly ||
       len <= (c->func.args + word - 1) / word * word)
     return;
-  pcdis_say_funcdata(c, "code-map-size", 0, m->args.rows.ptr,
-                     "the map of the arguments has %lld bytes, but there are "
-                     "%d of them",
-                     (long long)len, c->func.args);
+  pcdis_say_map(c, "code-map-size", 0, m->args.rows.ptr,
+                "the map of the arguments has %lld bytes, but there are "
+                "%d of them",
+                (long long)len, c->func.args);
 }
 
 // --- Deferred and inlined calls ---------------------------------------------

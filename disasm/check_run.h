@@ -5,6 +5,7 @@
 #define PCLNTAB_DISASM_CHECK_RUN_H
 
 #include "check_code.h"
+#include "stackmap_compact.h"
 #include "table.h"
 
 struct pcdis_checker {
@@ -29,7 +30,7 @@ struct pcdis_checker {
 
 // Report a finding in the function at hand, `off` bytes from its entry, and
 // where it comes from: the pair of `stream` that holds at `off`; the function's
-// record; a place in the funcdata area.
+// record; a place in what holds the pointer maps.
 __attribute__((format(printf, 5, 6))) void
 pcdis_say_row(struct pcdis_checker *c, const char *fault, uint32_t off,
               uint32_t stream, const char *format, ...);
@@ -37,8 +38,8 @@ __attribute__((format(printf, 4, 5))) void
 pcdis_say_record(struct pcdis_checker *c, const char *fault, uint32_t off,
                  const char *format, ...);
 __attribute__((format(printf, 5, 6))) void
-pcdis_say_funcdata(struct pcdis_checker *c, const char *fault, uint32_t off,
-                   const uint8_t *at, const char *format, ...);
+pcdis_say_map(struct pcdis_checker *c, const char *fault, uint32_t off,
+              const uint8_t *at, const char *format, ...);
 
 // A stream's value, for offsets that ascend.
 struct pcdis_values {

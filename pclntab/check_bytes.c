@@ -19,6 +19,7 @@
 #include "check_parts.h"
 #include "pairs.h"
 #include "roots_table.h"
+#include "stackmap_compact.h"
 #include "stackmap_pairs.h"
 #include "table.h"
 
@@ -33,6 +34,7 @@ enum kind {
   UNIT, // an entry of cutab
   FILE_NAME,
   STREAM,
+  MAPS, // compact pointer maps
   FUNCTAB,
   RECORD,
   FUNCDATA,
@@ -44,12 +46,19 @@ enum kind {
 };
 
 static const char *const kind_names[] = {
-    [NOTHING] = "nothing",   [HEADER] = "a header",
-    [NAME] = "a name",       [UNIT] = "a unit's list of files",
-    [FILE_NAME] = "a file",  [STREAM] = "a stream",
-    [FUNCTAB] = "functab",   [RECORD] = "a func record",
-    [FUNCDATA] = "funcdata", [FINDFUNC] = "findfunctab",
-    [RULE] = "a rule",       [CALLEE] = "an inlined function",
+    [NOTHING] = "nothing",
+    [HEADER] = "a header",
+    [NAME] = "a name",
+    [UNIT] = "a unit's list of files",
+    [FILE_NAME] = "a file",
+    [STREAM] = "a stream",
+    [MAPS] = "pointer maps",
+    [FUNCTAB] = "functab",
+    [RECORD] = "a func record",
+    [FUNCDATA] = "funcdata",
+    [FINDFUNC] = "findfunctab",
+    [RULE] = "a rule",
+    [CALLEE] = "an inlined function",
     [ROOT] = "a root",
 };
 
@@ -270,6 +279,13 @@ static void claim_funcdata(struct map *m, const struct pcln_func *f) {
       claim(m, f, s.ptr, payload_len(m, f, i, s), FUNCDATA);
 }
 
+static void claim_maps(struct map *m, const struct pcln_func *f) {
+  struct pcln_compact_maps maps;
+  if (pcln_has_compact_maps(m->t) &&
+      pcln_compact_maps(m->t, f, &maps) == PCLN_OK)
+    claim(m, f, maps.bytes.ptr, maps.bytes.len, MAPS);
+}
+
 // The record, but for the padding before its FUNCDATA.
 static void claim_record(struct map *m, const struct pcln_func *f) {
   const struct pcln_table *t = m->t;
@@ -301,6 +317,7 @@ static void claim_function(struct map *m, const struct pcln_func *f) {
   claim_stream(m, f, f->pcln);
   for (uint32_t i = 0; i < f->n_pcdata; i++)
     claim_stream(m, f, pcln_pcdata_stream(t, f, i));
+  claim_maps(m, f);
   claim_files(m, f);
   if (t->ours)
     claim_rules(m, f, pcln_pcdata_stream(t, f, PCLN_PCDATA_UNWIND));

@@ -6,6 +6,8 @@
 // funcdata are spans into the table's bytes. What the encoder derives is
 // dropped again: holes, checkpoints, findfunctab.
 //
+// Compact pointer maps become Go's, which the model has (decode_maps.c).
+//
 // Two things a table does not store and a reader has to find out:
 //
 //   Units. A record has an index into cutab and its stream counts from there,
@@ -22,11 +24,11 @@
 // overlap could claim memory that is the square of the file's size, so records
 // must be disjoint in sum, and the bytes walked have a budget of a multiple of
 // the table's own size. Sharing of content stays far below it.
+#include "decode.h"
+
 #include "pairs.h"
 #include "roots_table.h"
 #include "table.h"
-
-#include "module.h"
 
 #include <stdlib.h>
 
@@ -273,6 +275,27 @@ static enum pcln_status get_funcdata(struct table_decoder *d,
   return PCLN_OK;
 }
 
+static enum pcln_status get_maps(struct table_decoder *d,
+                                 const struct pcln_func *f,
+                                 struct pcln_func_def *out) {
+  struct pcln_compact_maps maps;
+  if (!pcln_has_compact_maps(d->t))
+    return PCLN_OK;
+  enum pcln_status st = pcln_compact_maps(d->t, f, &maps);
+  if (st == PCLN_NOT_FOUND)
+    return PCLN_OK;
+  if (st != PCLN_OK)
+    return fault(d, st, "funcdata-map", f,
+                 "the pointer maps behind the stream of row numbers are "
+                 "damaged");
+  // Go's form stores what is left out here.
+  st = spend(d,
+             maps.bytes.len +
+                 maps.n_rows * ((uint64_t)maps.n_locals + maps.n_args + 1),
+             f);
+  return st == PCLN_OK ? pcln_decode_maps(&maps, d->m, out) : st;
+}
+
 // --- Inline trees -----------------------------------------------------------
 
 static enum pcln_status get_inlines(struct table_decoder *d,
@@ -344,6 +367,8 @@ static enum pcln_status decode_func(struct table_decoder *d,
     st = get_unit(d, f, max_file, &out.cu);
   if (st == PCLN_OK)
     st = get_funcdata(d, f, &out);
+  if (st == PCLN_OK)
+    st = get_maps(d, f, &out);
   if (st == PCLN_OK)
     st = get_inlines(d, f, &out, max_inline);
   if (st == PCLN_OK)

@@ -499,7 +499,8 @@ static void put_part(const struct pcln_encoder *e, uint8_t *field,
 static uint32_t module_flags(const struct pcln_encoder *e) {
   return (e->o->go_compat ? PCLN_MODF_GO_COMPAT : 0u) |
          (e->packed ? PCLN_MODF_PACKED : 0u) |
-         (e->m->n_roots ? PCLN_MODF_ROOTS : 0u);
+         (e->m->n_roots ? PCLN_MODF_ROOTS : 0u) |
+         (e->maps ? PCLN_MODF_COMPACT_MAPS : 0u);
 }
 
 static void put_module_header(const struct pcln_encoder *e,
@@ -628,6 +629,7 @@ enum pcln_status pcln_encode(const struct pcln_module *m,
                                             : PCLN_GO120_FUNC_SIZE,
   };
   e.packed = e.compact && can_pack(m);
+  e.maps = e.packed && m->stackmap_bits == 2;
   enum pcln_status st = check_module(&e);
   if (st == PCLN_OK)
     st = measure_text(&e);

@@ -36,6 +36,7 @@ struct pcln_encoder {
 
   bool compact; // inline trees: ours, else Go's
   bool packed;  // func records: only the entries present
+  bool maps;    // pointer maps: ours, else Go's
   struct pcln_pool names, files, cutab, pctab, funcdata, callees;
   struct pcln_pool codes;      // entries of roots
   struct pcln_root_def *roots; // sorted
@@ -84,6 +85,16 @@ uint32_t pcln_encode_name(struct pcln_encoder *e, const char *name);
 PCLN_MUST_CHECK enum pcln_status pcln_encode_func(struct pcln_encoder *e,
                                                   const struct pcln_func_def *f,
                                                   uint8_t *rec, size_t *len);
+
+// Reports a stream of the function that is malformed.
+enum pcln_status pcln_encode_bad_stream(const struct pcln_encoder *e,
+                                        const struct pcln_func_def *f);
+
+// Adds the function's pointer maps in compact form to pctab, if it has any or a
+// stream of row numbers. *off is where that stream begins; 0: none.
+PCLN_MUST_CHECK enum pcln_status pcln_encode_maps(struct pcln_encoder *e,
+                                                  const struct pcln_func_def *f,
+                                                  uint32_t *off);
 
 // Upper bound of the function's record, in bytes.
 size_t pcln_encode_func_room(const struct pcln_encoder *e,

@@ -46,8 +46,8 @@ struct encoded {
 
 // --- Streams and file numbers -----------------------------------------------
 
-static enum pcln_status bad_stream(const struct pcln_encoder *e,
-                                   const struct pcln_func_def *f) {
+enum pcln_status pcln_encode_bad_stream(const struct pcln_encoder *e,
+                                        const struct pcln_func_def *f) {
   return pcln_encode_fault(e, PCLN_CORRUPT, "stream-malformed", f,
                            "a pc-value stream of the model has no terminator, "
                            "an empty run or more than 4 GiB of code");
@@ -58,6 +58,18 @@ static enum pcln_status bad_file(const struct pcln_encoder *e,
   return pcln_encode_fault(e, PCLN_CORRUPT, "file-number", f,
                            "the function uses a file number that its unit "
                            "does not have");
+}
+
+// PCDATA streams that the function has or will have: maps in compact form stand
+// behind one.
+static uint32_t n_pcdata(const struct pcln_encoder *e,
+                         const struct pcln_func_def *f) {
+  const uint32_t maps = PCLN_PCDATA_STACKMAP + 1;
+  return e->maps && f->n_pcdata < maps ? maps : f->n_pcdata;
+}
+
+static struct pcln_span pcdata_of(const struct pcln_func_def *f, uint32_t i) {
+  return i < f->n_pcdata ? f->pcdata[i] : (struct pcln_span){0};
 }
 
 static uint64_t hash_stream(const struct pcln_encoder *e, struct pcln_span s) {
@@ -73,7 +85,7 @@ static enum pcln_status add_stream(struct pcln_encoder *e,
   if (!s.ptr)
     return PCLN_OK;
   if (s.len <= MIN_PAIR || s.ptr[s.len - 1] != 0)
-    return bad_stream(e, f);
+    return pcln_encode_bad_stream(e, f);
   e->n_streams++;
   *off = pcln_pool_add_hashed(&e->pctab, hash, s.ptr, s.len, 1);
   return e->pctab.status;
@@ -122,7 +134,7 @@ static enum pcln_status number_files(struct pcln_encoder *e,
     runs[n++] = (struct pcln_file_run){.hi = p.hi, .file = file};
   }
   *n_runs = n;
-  return p.c.failed ? bad_stream(e, f) : e->files.status;
+  return p.c.failed ? pcln_encode_bad_stream(e, f) : e->files.status;
 }
 
 // Writes `n` runs as a stream whose numbers count from `base`.
@@ -218,7 +230,9 @@ static enum pcln_status add_funcdata(struct pcln_encoder *e,
                                      struct encoded *x) {
   for (uint32_t i = 0; i < f->n_funcdata; i++) {
     const struct pcln_span *s = &f->funcdata[i];
-    if (!s->ptr)
+    const bool map =
+        i == PCLN_FUNCDATA_ARGS_MAPS || i == PCLN_FUNCDATA_LOCALS_MAPS;
+    if (!s->ptr || (map && e->maps))
       continue;
     if (i >= MAX_FUNCDATA)
       return pcln_encode_fault(e, PCLN_LIMIT, "limit-funcdata-index", f,
@@ -440,14 +454,13 @@ struct long_stream {
 };
 
 static void note_long_stream(struct long_stream *list, uint32_t *n,
-                             uint32_t off, const struct pcln_span *s) {
-  if (!off || s->len / MIN_PAIR <= CHECKPOINT_MIN || *n == MAX_LONG_STREAMS)
+                             uint32_t off, size_t len) {
+  if (!off || len / MIN_PAIR <= CHECKPOINT_MIN || *n == MAX_LONG_STREAMS)
     return;
   for (uint32_t i = 0; i < *n; i++)
     if (list[i].off == off)
       return;
-  list[(*n)++] =
-      (struct long_stream){.off = off, .max_pairs = s->len / MIN_PAIR};
+  list[(*n)++] = (struct long_stream){.off = off, .max_pairs = len / MIN_PAIR};
 }
 
 static uint32_t long_streams(const struct pcln_encoder *e,
@@ -455,12 +468,12 @@ static uint32_t long_streams(const struct pcln_encoder *e,
                              const struct encoded *x,
                              struct long_stream *list) {
   uint32_t n = 0;
-  note_long_stream(list, &n, x->pcsp, &f->pcsp);
-  note_long_stream(list, &n, x->pcfile, &f->pcfile);
-  note_long_stream(list, &n, x->pcln, &f->pcln);
+  note_long_stream(list, &n, x->pcsp, f->pcsp.len);
+  note_long_stream(list, &n, x->pcfile, f->pcfile.len);
+  note_long_stream(list, &n, x->pcln, f->pcln.len);
   for (uint32_t i = 0; i < x->n_pcdata; i++)
     note_long_stream(list, &n, pcln_load32(x->pcdata + 4 * (size_t)i, e->swap),
-                     &f->pcdata[i]);
+                     pcdata_of(f, i).len);
   return n;
 }
 
@@ -484,7 +497,7 @@ static enum pcln_status add_checkpoints(struct pcln_encoder *e,
     bool bad;
     const uint32_t n = put_checkpoints(e, list[i].off, entries, &bad);
     if (bad)
-      return bad_stream(e, f);
+      return pcln_encode_bad_stream(e, f);
     if (!n)
       continue;
     uint8_t *head = bytes + 4 + (size_t)n_streams++ * PCLN_CHECKPOINT_STREAM;
@@ -508,7 +521,7 @@ size_t pcln_encode_func_room(const struct pcln_encoder *e,
                              const struct pcln_func_def *f) {
   const size_t ours = PCLN_FUNCDATA_CHECKPOINTS + 1;
   const size_t n_funcdata = f->n_funcdata > ours ? f->n_funcdata : ours;
-  return e->func_size + 4 * ((size_t)f->n_pcdata + n_funcdata);
+  return e->func_size + 4 * ((size_t)n_pcdata(e, f) + n_funcdata);
 }
 
 static enum pcln_status add_streams(struct pcln_encoder *e,
@@ -526,11 +539,14 @@ static enum pcln_status add_streams(struct pcln_encoder *e,
     st = add_stream(e, f, f->pcsp, pcsp, &x->pcsp);
   if (st == PCLN_OK)
     st = add_stream(e, f, f->pcln, pcln, &x->pcln);
-  for (uint32_t i = 0; i < f->n_pcdata && st == PCLN_OK; i++) {
-    const struct pcln_span s = f->pcdata[i];
+  for (uint32_t i = 0; i < n_pcdata(e, f) && st == PCLN_OK; i++) {
+    const struct pcln_span s = pcdata_of(f, i);
     uint32_t off;
-    st = add_stream(e, f, s, i < HASHED_AHEAD ? pcdata[i] : hash_stream(e, s),
-                    &off);
+    if (i == PCLN_PCDATA_STACKMAP && e->maps)
+      st = pcln_encode_maps(e, f, &off);
+    else
+      st = add_stream(e, f, s, i < HASHED_AHEAD ? pcdata[i] : hash_stream(e, s),
+                      &off);
     pcln_store32(x->pcdata + 4 * (size_t)i, off, e->swap);
     if (off)
       x->n_pcdata = i + 1;

@@ -199,6 +199,30 @@ enum pcln_multiword_code {
   PCLN_MULTI_EFACE = 3,  // type, data
 };
 
+// Compact pointer maps: ours, in tables with PCLN_MODF_COMPACT_MAPS. They stand
+// in pctab, directly behind the terminator of the function's stream of row
+// numbers (PCDATA_StackMapIndex), so that they need no entry in the record, no
+// alignment, and no bytes for what the stream says. Varints:
+//   head: bit 0 there is a map of the locals, bit 1 one of the arguments; from
+//     bit 2 on: words that a row of the locals stores
+//   unless head is 0: rows in the low 3 bits; from bit 3 on: words between the
+//     last stored and the locals' end, which are scalars in all rows
+//   if those low 3 bits are all set: rows above 7
+//   if there is a map of the arguments: words of its rows
+// and then the locals' rows and the arguments' rows, two-bit entries, each row
+// in whole bytes.
+//
+// The stream may end before its function does: no row holds from there on, as
+// if it said PCLN_STACKMAP_NO_SAFEPOINT.
+enum {
+  PCLN_MAPS_LOCALS = 1,
+  PCLN_MAPS_ARGS = 2,
+  PCLN_MAPS_WORDS_SHIFT = 2,
+  PCLN_MAPS_ROWS_MASK = 7,
+  PCLN_MAPS_SKIP_SHIFT = 3,
+  PCLN_MAPS_MAX_WORDS = 1 << 22, // of a row
+};
+
 // FUNCDATA_Checkpoints. Only functions with a long stream have it.
 //   u32 n; n x {u32 stream: pctab offset; u32 first; u32 count};
 //   then entries {u32 pc_off; u32 byte_off; i32 value}.
@@ -246,6 +270,9 @@ enum {
   // {u32 offset; u32 length} of the roots stand behind the module header, and
   // 8 bytes 0 behind them: PCLN_MOD_ROOTS.
   PCLN_MODF_ROOTS = 4,
+  // Pointer maps are compact: they stand behind the streams of their row
+  // numbers, and no function has FUNCDATA 0 or 1.
+  PCLN_MODF_COMPACT_MAPS = 8,
 };
 enum { PCLN_MOD_ROOTS = PCLN_MOD_SIZE, PCLN_MOD_SIZE_ROOTS = 144 };
 

@@ -176,7 +176,8 @@ PCLN_API void pcln_runs_begin(const struct pcln_table *t, uint32_t stream,
 // UINT32_MAX, and the status then is PCLN_CORRUPT already.
 PCLN_API bool pcln_runs_next(struct pcln_run_iter *it, struct pcln_run *out);
 
-// Value of PCDATA `index` at `pc`; -1 where nothing is said.
+// Value of PCDATA `index` at `pc`; -1 where nothing is said. In tables with
+// compact maps PCDATA_StackMapIndex is -2 behind the end of its stream.
 PCLN_API PCLN_MUST_CHECK enum pcln_status
 pcln_pcdata_at(const struct pcln_table *t, const struct pcln_func *f,
                uint32_t index, uint64_t pc, int32_t *value);

@@ -218,6 +218,19 @@ enum pcln_status pcln_run_at(const struct pcln_table *t,
   return finish(t, &l, out);
 }
 
+enum pcln_status pcln_behind_stream(const struct pcln_table *t,
+                                    const struct pcln_func *f, uint32_t stream,
+                                    uint32_t *off) {
+  struct lookup l;
+  struct pcln_run run;
+  begin(t, stream, UINT32_MAX, FEW_BYTES, &l);
+  jump(t, f, stream, UINT32_MAX, &l);
+  if (finish(t, &l, &run) != PCLN_NOT_FOUND || stream == 0)
+    return PCLN_CORRUPT;
+  *off = (uint32_t)(l.d.pos - t->pctab.ptr);
+  return PCLN_OK;
+}
+
 enum pcln_status pcln_values_at(const struct pcln_table *t,
                                 const struct pcln_func *f,
                                 const uint32_t streams[PCLN_N_VALUES],
@@ -320,6 +333,6 @@ enum pcln_status pcln_pcdata_at(const struct pcln_table *t,
       pcln_run_at(t, f, pcln_pcdata_stream(t, f, index), pc, &run);
   if (status != PCLN_OK && status != PCLN_NOT_FOUND)
     return status;
-  *value = run.value;
+  *value = status == PCLN_OK ? run.value : pcln_pcdata_behind(t, f, index);
   return PCLN_OK;
 }

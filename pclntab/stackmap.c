@@ -15,13 +15,17 @@
 //   go1.7   rows fill whole bytes
 //
 // Ours are the last form, or with two bits a word the codes of go1.3 in rows of
-// whole bytes. So a row is described by three facts: what the bits mean, how
-// long it is, and whether the four bytes of a u32 stand in reverse.
+// whole bytes, and in all but go-compatible tables compact
+// (stackmap_compact.c): then the words at the end of a row may not be stored.
+// So a row is described by four facts: what the bits mean, how long it is and
+// how much of it is stored, and whether the four bytes of a u32 stand in
+// reverse.
 //
 // Called from signal handlers and from a collector with the world stopped: no
 // allocation, no locks, no stdio.
 #include "stackmap.h"
 
+#include "stackmap_compact.h"
 #include "table.h"
 
 // --- Forms ------------------------------------------------------------------
@@ -82,9 +86,35 @@ static bool read_counts(struct pcln_cursor *c, const struct form *form,
   return !c->failed;
 }
 
+static enum pcln_status compact_ptrmap(const struct pcln_table *t,
+                                       const struct pcln_func *f,
+                                       enum pcln_map_part part,
+                                       struct pcln_ptrmap *out) {
+  struct pcln_compact_maps m;
+  const enum pcln_status status = pcln_compact_maps(t, f, &m);
+  if (status != PCLN_OK)
+    return status;
+  const bool args = part == PCLN_MAP_ARGS;
+  if (!(args ? m.has_args : m.has_locals))
+    return PCLN_NOT_FOUND;
+  *out = (struct pcln_ptrmap){.rows = args ? m.args : m.locals,
+                              .n_rows = m.n_rows,
+                              .n_words = args ? m.n_args : m.n_locals,
+                              .n_stored = args ? m.n_args : m.n_stored,
+                              .codes = CODES_TWO_BITS};
+  out->row_len = (uint32_t)pcln_codes_len(out->n_stored);
+  // Rows without bytes would begin where the arguments' do; who lists maps
+  // tells them apart by their places.
+  if (!args && !m.locals.len)
+    out->rows.ptr = m.bytes.ptr;
+  return PCLN_OK;
+}
+
 enum pcln_status pcln_ptrmap(const struct pcln_table *t,
                              const struct pcln_func *f, enum pcln_map_part part,
                              struct pcln_ptrmap *out) {
+  if (pcln_has_compact_maps(t))
+    return compact_ptrmap(t, f, part, out);
   struct pcln_span bytes;
   struct form form;
   const enum pcln_status status = pcln_funcdata_of(
@@ -110,7 +140,7 @@ enum pcln_status pcln_ptrmap(const struct pcln_table *t,
       return PCLN_CORRUPT;
     const uint32_t unit = form.align * 8u;
     map.n_rows = (uint32_t)n;
-    map.n_words = (uint32_t)n_bits / width;
+    map.n_words = map.n_stored = (uint32_t)n_bits / width;
     map.row_len = ((uint32_t)n_bits + unit - 1) / unit * form.align;
     map.rows.len = pcln_left(&c);
     map.rows.ptr = c.pos;
@@ -129,20 +159,25 @@ enum pcln_status pcln_ptrmap_row(const struct pcln_ptrmap *map, uint32_t idx,
   *out =
       (struct pcln_map_row){.bits = map->rows.ptr + (size_t)idx * map->row_len,
                             .n_words = map->n_words,
+                            .n_stored = map->n_stored,
                             .codes = map->codes,
                             .flip = map->flip};
   return PCLN_OK;
 }
 
 struct pcln_map_row pcln_two_bit_row(const uint8_t *codes, uint32_t n_words) {
-  return (struct pcln_map_row){
-      .bits = codes, .n_words = n_words, .codes = CODES_TWO_BITS};
+  return (struct pcln_map_row){.bits = codes,
+                               .n_words = n_words,
+                               .n_stored = n_words,
+                               .codes = CODES_TWO_BITS};
 }
 
 // --- Words ------------------------------------------------------------------
 
 // The code of word `i`.
 static unsigned code_at(const struct pcln_map_row *row, uint32_t i) {
+  if (i >= row->n_stored)
+    return PCLN_CODE_SCALAR;
   const unsigned width = bits_per_word(row->codes);
   const uint64_t bit = (uint64_t)i * width;
   const uint64_t byte = bit / 8 ^ (row->flip ? 3u : 0u);
@@ -155,7 +190,7 @@ static struct pcln_word multiword(const struct pcln_map_row *row, uint32_t i) {
                                            {.n = 3, .kind = PCLN_WORD_SLICE},
                                            {.n = 2, .kind = PCLN_WORD_IFACE},
                                            {.n = 2, .kind = PCLN_WORD_EFACE}};
-  if (i + 1 >= row->n_words) // cut off: its kind is not there
+  if (i + 1 >= row->n_stored) // cut off: its kind is not there
     return (struct pcln_word){.n = 1, .kind = PCLN_WORD_SCALAR};
   return kinds[code_at(row, i + 1)];
 }
@@ -207,6 +242,8 @@ bool pcln_codes_sound(const uint8_t *codes, uint32_t n_words) {
 
 bool pcln_word_live(const struct pcln_map_row *row, uint32_t i) {
   if (!row->bits || i >= row->n_words)
+    return false;
+  if (i >= row->n_stored)
     return false;
   if (row->codes == CODES_ONE_BIT)
     return code_at(row, i);
@@ -283,9 +320,10 @@ static enum pcln_status part_row(const struct pcln_table *t,
   return pcln_ptrmap_row(&map, idx, row) == PCLN_OK ? PCLN_OK : PCLN_CORRUPT;
 }
 
-// In the releases with a map for each instruction, go1.11 to go1.14, the number
-// where there is none. No collection may find the program there.
-enum { NO_MAP_HERE = -2 };
+// In the releases with a map for each instruction, go1.11 to go1.14, and in
+// ours the number where there is none. No collection may find the program
+// there.
+enum { NO_MAP_HERE = PCLN_STACKMAP_NO_SAFEPOINT };
 
 // The row number that holds at `pc`, and for which pcs.
 static enum pcln_status row_at(const struct pcln_table *t,
@@ -294,8 +332,10 @@ static enum pcln_status row_at(const struct pcln_table *t,
   const uint32_t index = pcln_pcdata_index(t, PCLN_PD_STACKMAP);
   const uint32_t stream =
       index == PCLN_NO_INDEX ? 0 : pcln_pcdata_stream(t, f, index);
-  if (pcln_run_at(t, f, stream, pc, run) == PCLN_CORRUPT ||
-      run->value < NO_MAP_HERE)
+  const enum pcln_status status = pcln_run_at(t, f, stream, pc, run);
+  if (status == PCLN_NOT_FOUND)
+    run->value = pcln_pcdata_behind(t, f, index);
+  if (status == PCLN_CORRUPT || run->value < NO_MAP_HERE)
     return PCLN_CORRUPT;
   // At its first instruction a function has the map of its entry, even if that
   // instruction is a call with another one.

@@ -44,6 +44,7 @@ struct pcln_ptrmap {
   struct pcln_span rows;
   uint32_t n_rows;
   uint32_t n_words;      // of each row
+  uint32_t n_stored;     // of these the first so many; the others are scalars
   uint32_t row_len;      // bytes
   uint32_t conservative; // go1.2, go1.3: there are no rows, but so many bytes
                          // at the locals' end to scan word by word
@@ -55,8 +56,9 @@ struct pcln_ptrmap {
 struct pcln_map_row {
   const uint8_t *bits; // null: there is no row
   uint32_t n_words;
-  uint8_t codes; // private
-  bool flip;     // private
+  uint32_t n_stored; // as in pcln_ptrmap: `bits` has no more than these
+  uint8_t codes;     // private
+  bool flip;         // private
 };
 
 // What stands in a word, or begins there.

@@ -205,6 +205,23 @@ PCLN_MUST_CHECK enum pcln_status pcln_run_at(const struct pcln_table *t,
                                              uint32_t stream, uint64_t pc,
                                              struct pcln_run *out);
 
+// Where the bytes behind a stream's terminator begin, from pctab's start.
+// PCLN_CORRUPT: the stream is absent, malformed or leaves pctab.
+PCLN_MUST_CHECK enum pcln_status pcln_behind_stream(const struct pcln_table *t,
+                                                    const struct pcln_func *f,
+                                                    uint32_t stream,
+                                                    uint32_t *off);
+
+// What PCDATA `index` says behind the end of its stream.
+static inline int32_t pcln_pcdata_behind(const struct pcln_table *t,
+                                         const struct pcln_func *f,
+                                         uint32_t index) {
+  return index == PCLN_PCDATA_STACKMAP && t->flags & PCLN_MODF_COMPACT_MAPS &&
+                 pcln_pcdata_stream(t, f, index)
+             ? PCLN_STACKMAP_NO_SAFEPOINT
+             : -1;
+}
+
 // The values of several streams at one pc, -1 where nothing is said; streams
 // may be absent. The bytes of all are fetched before the first is decoded: they
 // stand far apart, and waiting for memory is most of a cold lookup.

@@ -88,8 +88,9 @@ static void check_module_header(struct pcln_verifier *v) {
     pcln_fault(v, "checksum", NULL, "module header", PCLN_MOD_CHECKSUM,
                "the table's bytes are not those that were written");
   if (t->stackmap_bits > 2 ||
-      (t->flags &
-       ~(uint32_t)(PCLN_MODF_GO_COMPAT | PCLN_MODF_PACKED | PCLN_MODF_ROOTS)) ||
+      (t->flags & ~(uint32_t)(PCLN_MODF_GO_COMPAT | PCLN_MODF_PACKED |
+                              PCLN_MODF_ROOTS | PCLN_MODF_COMPACT_MAPS)) ||
+      (t->flags & PCLN_MODF_COMPACT_MAPS && t->stackmap_bits != 2) ||
       (t->flags & PCLN_MODF_ROOTS &&
        !all_zero(h + PCLN_MOD_ROOTS + 8,
                  PCLN_MOD_SIZE_ROOTS - PCLN_MOD_ROOTS - 8)) ||

@@ -299,6 +299,15 @@ static void check_end(struct pcln_verifier *v, const struct pcln_func *f,
     *end = seen->end;
 }
 
+// In front of compact maps it may end earlier: no row holds from there on.
+static void check_end_of_rows(struct pcln_verifier *v,
+                              const struct pcln_func *f, uint32_t stream,
+                              const struct seen *seen, uint32_t size) {
+  if (seen->end > size)
+    pcln_fault(v, "pcvalue-length", f, "pctab", stream,
+               "a stream does not end where the function's others do");
+}
+
 // Files count from 1 in tables before go1.16, and slot 0 of cutab is the count.
 static struct range file_range(const struct pcln_table *t,
                                const struct pcln_func *f) {
@@ -364,8 +373,11 @@ void pcln_verify_func(struct pcln_verifier *v, const struct pcln_func *f) {
     const struct range range = pcdata_range(t, i);
     const uint32_t stream = pcln_pcdata_stream(t, f, i);
     const struct seen seen = check_stream(v, f, stream, &range);
-    check_end(v, f, stream, &seen,
-              i == pcln_pcdata_inltree(t) ? &position : &code);
+    if (i == maps && t->flags & PCLN_MODF_COMPACT_MAPS)
+      check_end_of_rows(v, f, stream, &seen, size);
+    else
+      check_end(v, f, stream, &seen,
+                i == pcln_pcdata_inltree(t) ? &position : &code);
     if (i == maps)
       max_row = seen.max;
     if (i == pcln_pcdata_inltree(t)) {

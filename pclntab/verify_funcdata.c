@@ -10,7 +10,7 @@
 #include "verify.h"
 
 #include "go_funcdata.h"
-#include "stackmap.h"
+#include "stackmap_compact.h"
 #include "stackmap_pairs.h"
 
 #include <string.h>
@@ -49,7 +49,10 @@ static void check_map(struct pcln_verifier *v, const struct pcln_func *f,
   struct pcln_ptrmap map;
   const enum pcln_status status = pcln_ptrmap(v->t, f, part, &map);
   if (status == PCLN_CORRUPT)
-    fault(v, f, "funcdata-map", "a pointer map lies outside of the area");
+    fault(v, f, "funcdata-map",
+          pcln_has_compact_maps(v->t)
+              ? "the pointer maps behind the stream of row numbers are damaged"
+              : "a pointer map lies outside of the area");
   else if (status == PCLN_OK && map.n_rows && max >= (int64_t)map.n_rows)
     fault(v, f, "stackmap-row", "a row is asked for that a pointer map lacks");
 }
@@ -60,15 +63,28 @@ static void check_codes(struct pcln_verifier *v, const struct pcln_func *f,
   struct pcln_ptrmap map;
   struct pcln_map_row row;
   if (v->t->stackmap_bits != 2 || pcln_ptrmap(v->t, f, part, &map) != PCLN_OK ||
-      !pcln_verify_spend(v, map.rows.len))
+      !pcln_verify_spend(v, map.rows.len + map.n_rows))
     return;
   for (uint32_t i = 0; pcln_ptrmap_row(&map, i, &row) == PCLN_OK; i++)
-    if (!pcln_codes_sound(row.bits, row.n_words)) {
+    if (!pcln_codes_sound(row.bits, row.n_stored)) {
       fault(v, f, "stackmap-codes",
             "an item of several words in a pointer map has no kind or is cut "
             "off");
       return;
     }
+}
+
+// In a table with compact maps nobody reads others.
+static void check_no_other_maps(struct pcln_verifier *v,
+                                const struct pcln_func *f) {
+  struct pcln_span s;
+  if (!pcln_has_compact_maps(v->t))
+    return;
+  for (uint32_t i = PCLN_FUNCDATA_ARGS_MAPS; i <= PCLN_FUNCDATA_LOCALS_MAPS;
+       i++)
+    if (pcln_funcdata(v->t, f, i, &s) != PCLN_NOT_FOUND)
+      fault(v, f, "funcdata-map",
+            "a pointer map in a form that the table does not have");
 }
 
 static void check_gc(struct pcln_verifier *v, const struct pcln_func *f) {
@@ -141,6 +157,7 @@ void pcln_verify_funcdata(struct pcln_verifier *v, const struct pcln_func *f,
   check_gc(v, f);
   if (v->t->ours && !v->t->stackmap_bits)
     return;
+  check_no_other_maps(v, f);
   check_map(v, f, PCLN_MAP_ARGS, max_row);
   check_map(v, f, PCLN_MAP_LOCALS, max_row);
   check_codes(v, f, PCLN_MAP_ARGS);

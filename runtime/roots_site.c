@@ -131,6 +131,29 @@ bool pclnrt_row_has_items(const struct pcln_map_row *row) {
   return false;
 }
 
+// Takes the locals' row. What it does not store are scalars. A row of nothing
+// else is none, of a map that ends where it does: that a frame holds no
+// references is the most frequent row of all.
+static void take_locals(const struct pcln_stackmap *map,
+                        struct pclnrt_site *s) {
+  struct pcln_map_row row = map->locals;
+  struct pcln_word w = {.kind = PCLN_WORD_SCALAR};
+  s->at_sp = map->locals_at_sp;
+  s->locals_off = map->locals_off;
+  s->n_locals = map->conservative;
+  row.n_words = row.n_stored;
+  s->plain = !pclnrt_row_has_items(&row);
+  for (uint32_t next = 0;
+       w.kind == PCLN_WORD_SCALAR && pcln_words_next(&row, &next, &w);)
+    ;
+  if (w.kind == PCLN_WORD_SCALAR) {
+    s->locals_off += (int32_t)(map->locals.n_words * sizeof(uintptr_t));
+    return;
+  }
+  s->locals = row.bits;
+  s->n_locals = row.n_stored;
+}
+
 // Whether the function has maps, and what they say of its arguments.
 static enum pcln_status find_maps(const struct pcln_table *t,
                                   const struct pcln_func *f,
@@ -162,12 +185,8 @@ static enum pcln_status read_maps(const struct pcln_table *t,
   if (t->stackmap_bits != 2 || !map.placed)
     return PCLN_UNSUPPORTED;
   s->kind = PCLNRT_SITE_MAPS;
-  s->plain =
-      !pclnrt_row_has_items(&map.locals) && !pclnrt_row_has_items(&map.args);
-  s->at_sp = map.locals_at_sp;
-  s->locals = map.locals.bits;
-  s->n_locals = map.conservative ? map.conservative : map.locals.n_words;
-  s->locals_off = map.locals_off;
+  take_locals(&map, s);
+  s->plain &= !pclnrt_row_has_items(&map.args);
   s->args = map.args.bits;
   s->n_args = map.args.n_words;
   s->args_off = map.args_off;

@@ -8,6 +8,7 @@
 // nothing is looked up by pc.
 #include "dump.h"
 
+#include "stackmap_compact.h"
 #include "table.h"
 
 #include <stdio.h>
@@ -392,6 +393,24 @@ static enum pcln_status stream_records(struct dump *d,
   return it.status == PCLN_OK ? PCLN_OK : dump_unreadable(d, f, "pctab");
 }
 
+// Compact pointer maps, which stand behind the stream of row numbers.
+static enum pcln_status maps_record(struct dump *d, const struct pcln_func *f) {
+  const struct pcln_table *t = &d->file->table;
+  struct pcln_compact_maps maps;
+  if (!pcln_has_compact_maps(t))
+    return PCLN_OK;
+  const enum pcln_status status = pcln_compact_maps(t, f, &maps);
+  if (status == PCLN_NOT_FOUND)
+    return PCLN_OK;
+  if (status != PCLN_OK)
+    return dump_unreadable(d, f, "pctab");
+  dump_begin(d->out, "pointer_maps");
+  dump_named_hex(d->out, "offset", (uint64_t)(maps.bytes.ptr - t->pctab.ptr));
+  dump_named_num(d->out, "bytes", (int64_t)maps.bytes.len);
+  dump_end(d->out);
+  return PCLN_OK;
+}
+
 // Payloads have no stored length; only where they begin can be said: as an
 // offset into the area of funcdata, before go1.18 as an address.
 static void funcdata_record(struct dump *d, const struct pcln_func *f,
@@ -428,6 +447,7 @@ static enum pcln_status func_streams(struct dump *d,
     pcln_pcdata_name(t, i, name, sizeof name);
     status = worse(status, stream_records(d, f, name, i, stream));
   }
+  status = worse(status, maps_record(d, f));
   for (uint32_t i = 0; i < f->n_funcdata; i++)
     funcdata_record(d, f, i);
   return status;

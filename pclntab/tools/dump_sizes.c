@@ -13,6 +13,7 @@
 // that some function refers to begins.
 #include "dump_sizes.h"
 
+#include "stackmap_compact.h"
 #include "table.h"
 
 #include <stdio.h>
@@ -31,6 +32,7 @@ enum part {
   PART_PCLN,
   PART_PCDATA, // + index
   PART_MORE_PCDATA = PART_PCDATA + 8,
+  PART_MAPS,  // compact pointer maps
   PART_PCTAB, // what no function refers to
   PART_FUNCTAB,
   PART_RECORDS,
@@ -56,6 +58,7 @@ static const char *const part_names[N_PARTS] = {
     [PART_PCFILE] = "pctab.pcfile",
     [PART_PCLN] = "pctab.pcln",
     [PART_MORE_PCDATA] = "pctab.pcdata_more",
+    [PART_MAPS] = "pctab.pointer_maps",
     [PART_PCTAB] = "pctab.unused",
     [PART_FUNCTAB] = "functab",
     [PART_RECORDS] = "records",
@@ -203,6 +206,13 @@ static void paint_calls(struct painter *p, const struct pcln_func *f) {
   }
 }
 
+static void paint_maps(struct painter *p, const struct pcln_func *f) {
+  struct pcln_compact_maps maps;
+  if (pcln_has_compact_maps(p->t) && p->budget > 0 &&
+      pcln_compact_maps(p->t, f, &maps) == PCLN_OK)
+    paint_span(p, &maps.bytes, PART_MAPS);
+}
+
 static void paint_func(struct painter *p, const struct pcln_func *f) {
   const struct pcln_table *t = p->t;
   const uint64_t end = pcln_record_end(t, f);
@@ -218,6 +228,7 @@ static void paint_func(struct painter *p, const struct pcln_func *f) {
     paint_stream(p, pcln_pcdata_stream(t, f, i),
                  i < PART_MORE_PCDATA - PART_PCDATA ? PART_PCDATA + i
                                                     : PART_MORE_PCDATA);
+  paint_maps(p, f);
   paint_calls(p, f);
 }
 

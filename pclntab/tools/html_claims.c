@@ -5,6 +5,7 @@
 // that are named; files and the lists of them.
 #include "html.h"
 
+#include "stackmap_compact.h"
 #include "table.h"
 
 #include <string.h>
@@ -62,6 +63,14 @@ static void claim_callee_records(struct html *h) {
   }
 }
 
+static void claim_maps(struct html *h, const struct pcln_func *f,
+                       const struct html_claim *by) {
+  const struct pcln_table *t = &h->d->file->table;
+  struct pcln_compact_maps maps;
+  if (pcln_has_compact_maps(t) && pcln_compact_maps(t, f, &maps) == PCLN_OK)
+    claim(h, by, maps.bytes.ptr, maps.bytes.len);
+}
+
 static void claim_funcdata(struct html *h, const struct pcln_func *f,
                            const struct html_claim *by) {
   struct html_claim open = *by;
@@ -88,6 +97,7 @@ void html_claim_func(struct html *h, const struct pcln_func *f,
   claim_stream(h, by, f->pcln);
   for (uint32_t i = 0; i < f->n_pcdata; i++)
     claim_stream(h, by, pcln_pcdata_stream(t, f, i));
+  claim_maps(h, f, by);
   claim_funcdata(h, f, by);
   claim_callees(h, f);
 }

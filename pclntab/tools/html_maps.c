@@ -6,7 +6,7 @@
 // so each is written once, into a section of its own, and referred to by
 // number.
 //
-// A damaged table may name ever other places in its funcdata as maps. What is
+// A damaged table may name ever other places as maps. What is
 // walked is therefore counted; a real table needs a small part of the limit.
 #include "dump_words.h"
 #include "html.h"
@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SHARING = 512 }; // words walked for each byte of funcdata
+enum { SHARING = 512 }; // words walked for each byte that can hold maps
 
 // --- Maps -------------------------------------------------------------------
 
@@ -47,7 +47,8 @@ static void put_row(struct html_buf *out, const struct pcln_map_row *row) {
 // A map: words, bytes that are scanned conservatively, rows; then the rows.
 static void put_map(struct html *h, const struct pcln_func *f,
                     const struct pcln_ptrmap *map) {
-  const uint64_t limit = SHARING * (uint64_t)h->d->file->table.funcdata.len;
+  const struct pcln_table *t = &h->d->file->table;
+  const uint64_t limit = SHARING * ((uint64_t)t->funcdata.len + t->pctab.len);
   uint32_t n = map->n_words ? map->n_rows : 0;
   h->map_words += (uint64_t)n * map->n_words;
   if (h->map_words > limit) {

@@ -34,6 +34,7 @@ static struct pcln_table table_of(const uint8_t *h) {
       .ours = (h[0] & 16) && (h[0] & 2), // from go1.18 on
       .quantum = (uint8_t)(1 << (h[0] >> 5) % 3),
       .stackmap_bits = h[1] & 3,
+      .flags = h[1] & 4 ? PCLN_MODF_COMPACT_MAPS : 0u,
       .go_minor = h[2] % 30,
       .machine = machines[h[3] % (sizeof machines / sizeof *machines)],
       .n_funcs = 1,
@@ -49,6 +50,11 @@ static void read_maps(const struct pcln_table *t, const struct pcln_func *f) {
     struct pcln_map_row row;
     struct pcln_word w;
     if (pcln_ptrmap(t, f, parts[i], &map) != PCLN_OK)
+      continue;
+    if (map.n_stored > map.n_words ||
+        (uint64_t)map.n_rows * map.row_len > map.rows.len)
+      abort();
+    if (map.n_words > LIMIT) // most of them are not stored
       continue;
     for (uint32_t r = 0; r < 8 && pcln_ptrmap_row(&map, r, &row) == PCLN_OK;
          r++) {

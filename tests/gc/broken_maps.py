@@ -14,7 +14,6 @@ reference. $dump is pclntab-dump.
 import json
 import os
 import random
-import struct
 import subprocess
 import sys
 
@@ -28,25 +27,50 @@ STRESS = "gcstress=1,gcpoison=1,gcdead=1"
 
 
 def maps(path):
-    """Offsets in the funcdata area of maps of functions with safepoints."""
+    """Offsets in pctab of the pointer maps of all functions that have some."""
     records = json.loads(subprocess.run(
         [os.environ["dump"], "--json", "--streams", path], check=True,
         capture_output=True).stdout)["records"]
-    names = ("LocalsPointerMaps", "ArgsPointerMaps")
     return sorted({int(r["offset"], 16) for r in records
-                   if r["kind"] == "funcdata" and r["name"] in names})
+                   if r["kind"] == "pointer_maps"})
 
 
-def pointer_bits(data, area, offset):
-    """The bits of a map that say that a word is a pointer, as (byte, mask)."""
-    n, n_bits = struct.unpack_from("<II", data, area + offset)
-    length = (n_bits + 7) // 8
-    for row in range(n):
-        first = area + offset + 8 + row * length
+def varint(data, at):
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 128:
+            return value, at
+
+
+def rows(data, at):
+    """The rows of both maps, as (first byte, words): docs/format.md."""
+    head, at = varint(data, at)
+    if head == 0:
+        return
+    rest, at = varint(data, at)
+    n, words = rest & 7, [head >> 2]
+    if n == 7:
+        more, at = varint(data, at)
+        n += more
+    if head & 2:
+        n_args, at = varint(data, at)
+        words.append(n_args)
+    for n_words in words:
+        for _ in range(n):
+            yield at, n_words
+            at += (n_words + 3) // 4
+
+
+def pointer_bits(data, at):
+    """The bits of maps that say that a word is a pointer, as (byte, mask)."""
+    for first, n_words in rows(data, at):
+        def code(i):
+            return data[first + i // 4] >> 2 * (i % 4) & 3
         word = 0
-        while 2 * word < n_bits:
-            def code(i):
-                return data[first + i // 4] >> 2 * (i % 4) & 3
+        while word < n_words:
             if code(word) == MULTIWORD:
                 word += WORDS[code(word + 1)]
                 continue
@@ -83,9 +107,9 @@ def main():
     if verified(path) or not runs_well(os.path.realpath(path), arguments,
                                        expected):
         sys.exit("the program is broken before it is broken")
-    area = plant.section(sound, ".pclntab")[0] + plant.part(path, "funcdata")
+    area = plant.section(sound, ".pclntab")[0] + plant.part(path, "pctab")
     bits = [bit for offset in maps(path)
-            for bit in pointer_bits(sound, area, offset)]
+            for bit in pointer_bits(sound, area + offset)]
     random.seed(int(seed))
     chosen = random.sample(bits, min(int(n), len(bits)))
     caught = {True: 0, False: 0}

@@ -11,12 +11,12 @@ clang-19 -c "$source/tests/link/annotated.s" -o annotated.o
 table gold annotated.o -o sound
 "$dump" --verify sound >verdict || { cat verdict; fail "not sound"; }
 
-# of KIND NAME: where --streams says that work's stream or funcdata is.
+# of KIND [NAME]: where --streams says that work's stream, funcdata or maps are.
 of() {
   "$dump" --streams --func=work sound |
-    sed -n "s/^$1 $2 index=[0-9]* offset=\(0x[0-9a-f]*\).*/\1/p"
+    sed -n "s/^$1 ${2:+$2 index=[0-9]* }offset=\(0x[0-9a-f]*\).*/\1/p"
 }
-maps=$(of funcdata LocalsPointerMaps) pairs=$(of funcdata PointerPairs)
+maps=$(of pointer_maps) pairs=$(of funcdata PointerPairs)
 rows=$(of stream StackMapIndex)
 
 # plants "FAULTS" WHERE OFFSET BYTES: exactly these are found.
@@ -31,22 +31,27 @@ plants() {
   [ "$got" = "$faults" ] || { cat verdict; fail "$got and not $faults: $*"; }
 }
 
-# The map: two counts, then rows of a byte: 0b01011010 and 0b01010110.
-plants map-word funcdata $((maps + 9)) ^03      # a pointer becomes a scalar
-plants map-word funcdata $((maps + 9)) ^02      # a pointer becomes dead
-plants "funcdata-pairs map-word" funcdata $((maps + 8)) ^02 # that of a pair
-plants map-word funcdata $((maps + 9)) ^0c      # a scalar becomes a pointer
-plants map-word funcdata $((maps + 9)) ^40      # a scalar becomes dead
-plants stackmap-codes funcdata $((maps + 9)) ^80 # an item that is cut off
-plants "code-map-row map-point stackmap-row" funcdata "$maps" 01 # one row
-plants "funcdata-map funcdata-pairs map-point" funcdata "$maps" ff ff
-# The numbers of the rows: 0 up to the first call, 1, -2.
-plants map-point pctab "$rows" 01 ^00 06 # -2, 1, -2
-plants "code-call-map map-point" pctab "$rows" ^00 ^00 01 ^00 01 # 0, -1, -2
+# The maps: two words of four are stored, two rows of a byte, 0b1010 and 0b0110.
+plants map-word pctab $((maps + 3)) ^03      # a pointer becomes a scalar
+plants map-word pctab $((maps + 3)) ^02      # a pointer becomes dead
+plants "bytes-unreached funcdata-pairs map-word" pctab $((maps + 2)) ^02 # of a pair
+plants map-word pctab $((maps + 3)) ^0c      # a scalar becomes a pointer
+plants map-word pctab $((maps + 3)) ^04      # a scalar becomes dead
+plants stackmap-codes pctab $((maps + 3)) ^08 # an item that is cut off
+plants "bytes-unreached code-map-row map-point stackmap-row" \
+  pctab $((maps + 1)) 11 # one row
+plants "bytes-unreached funcdata-map funcdata-pairs map-point" \
+  pctab $((maps + 1)) 17 ff # many rows
+plants "map-word" pctab $((maps + 1)) 1a # one word more is left out
+# The numbers of the rows: 0 up to the first call, 1.
+plants map-point pctab "$rows" 01 ^00 06 # -2, 1
+plants "code-call-map map-point" pctab "$rows" ^00 ^00 01 # 0, -1
 plants "code-call-map map-point stackmap-index" pctab "$rows" 03 ^00 08
+plants "code-safepoint map-point" pctab "$rows" ^00 ^00 ^00 04 # row 1 ends before its call
+plants pcvalue-length pctab "$rows" ^00 ^00 ^00 40 # or behind the function
 # One pair, of row 0: word 0 is the base, 1 the derived pointer.
 plants map-pair funcdata $((pairs + 2)) 01 00
-plants "funcdata-pairs map-pair" funcdata $((pairs + 2)) 09
+plants "bytes-unreached funcdata-pairs map-pair" funcdata $((pairs + 2)) 09
 plants map-pair funcdata "$pairs" 00
 # The variables: records of 24 bytes behind the count, entries behind those.
 plants "root-missing root-unsaid" roots 8 ^08

@@ -89,6 +89,7 @@ void frame_table_make(const struct frame_spec *spec, struct frame_table *out) {
             .swap = swapped(spec),
             .ours = spec->ours,
             .stackmap_bits = spec->stackmap_bits,
+            .flags = spec->flags,
             .go_minor = spec->go_minor,
             .machine = spec->machine,
             .n_funcs = 1,
@@ -102,9 +103,13 @@ void frame_table_make(const struct frame_spec *spec, struct frame_table *out) {
             .n_funcdata = count(spec, true)}};
   record.len = pcln_rec_layout(&out->t)->size; // read elsewhere
   out->f.pcsp = put_stream(&tab, spec->pcsp, out->t.quantum);
-  for (uint32_t i = 0; i < out->f.n_pcdata; i++)
+  for (uint32_t i = 0; i < out->f.n_pcdata; i++) {
     frame_put(spec, &record, 4,
               put_stream(&tab, spec->pcdata[i], out->t.quantum));
+    if (i == PCLN_PCDATA_STACKMAP)
+      for (size_t k = 0; k < spec->maps.len; k++)
+        frame_put(spec, &tab, 1, spec->maps.b[k]);
+  }
   put_funcdata(spec, out, &record, area, &len);
   out->t.functab = block(record.b, record.len);
   out->t.pctab = block(tab.b, tab.len);

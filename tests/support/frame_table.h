@@ -21,11 +21,13 @@ struct frame_spec {
   uint8_t ptr_size, quantum; // 0: 8 and 1
   bool big_endian, ours;
   uint8_t stackmap_bits;
+  uint32_t flags; // PCLN_MODF_COMPACT_MAPS alone means something here
   unsigned go_minor;
   uint16_t machine;
   const struct pcln_run *pcsp; // up to a run with hi 0; `lo` is not read
   const struct pcln_run *pcdata[FRAME_INDICES];
   struct frame_bytes funcdata[FRAME_INDICES];
+  struct frame_bytes maps; // behind the stream of row numbers, in pctab
   struct frame_bytes rodata;
 };
 

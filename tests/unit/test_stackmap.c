@@ -318,6 +318,165 @@ static void maps_that_cannot_be_are_refused(void **state) {
   }
 }
 
+// --- Compact maps -----------------------------------------------------------
+
+// Rows 0 and 1 up to 0x40, and nothing behind that.
+static const struct pcln_run short_rows[] = {
+    {0, 0x20, 0}, {0, 0x40, 1}, {0, 0, 0}};
+
+static struct frame_spec compact_spec(const uint8_t *maps, size_t len) {
+  struct frame_spec s = {.layout = PCLN_GO_120,
+                         .machine = EM_X86_64,
+                         .ours = true,
+                         .stackmap_bits = 2,
+                         .flags = PCLN_MODF_COMPACT_MAPS,
+                         .pcdata = {[PCLN_PCDATA_STACKMAP] = short_rows}};
+  memcpy(s.maps.b, maps, len);
+  s.maps.len = len;
+  return s;
+}
+
+// Bytes as docs/format.md has them, and the rows that they mean; null: there is
+// no such map.
+static const struct {
+  uint8_t bytes[24];
+  size_t len;
+  uint32_t n_rows;
+  const char *locals[2], *args[2];
+} compact[] = {
+    {{0}, 1, 0, {NULL}, {NULL}},
+    {{1, 1}, 2, 1, {""}, {NULL}},
+    // five words, all stored; the last row ends in a string
+    {{5 << 2 | 1, 2, 0x12, 0x00, 0xd6, 0x00}, 6, 2, {"Pdsdd", "PssS."}, {NULL}},
+    // one of four is stored
+    {{1 << 2 | 1, 3 << 3 | 2, 0x02, 0x00}, 4, 2, {"Psss", "dsss"}, {NULL}},
+    // none of four is
+    {{1, 4 << 3 | 2}, 2, 2, {"ssss", "ssss"}, {NULL}},
+    // arguments only; both
+    {{2, 2, 3, 0x2a, 0x15}, 5, 2, {NULL}, {"PPP", "sss"}},
+    {{1 << 2 | 3, 1 << 3 | 2, 2, 0x02, 0x00, 0x08, 0x02},
+     7,
+     2,
+     {"Ps", "ds"},
+     {"dP", "Pd"}},
+    // nine rows, more than fit beside the words left out
+    {{1 << 2 | 1, 7, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}, 12, 9, {"P", "P"}, {NULL}},
+};
+
+static void assert_rows(const struct frame_table *m, enum pcln_map_part part,
+                        const char *const want[2], uint32_t n_rows) {
+  struct pcln_ptrmap map;
+  struct pcln_map_row row;
+  char buf[64];
+  if (!want[0]) {
+    assert_int_equal(pcln_ptrmap(&m->t, &m->f, part, &map), PCLN_NOT_FOUND);
+    return;
+  }
+  assert_int_equal(pcln_ptrmap(&m->t, &m->f, part, &map), PCLN_OK);
+  assert_int_equal(map.n_rows, n_rows);
+  for (uint32_t i = 0; i < 2 && want[i]; i++) {
+    assert_int_equal(pcln_ptrmap_row(&map, i, &row), PCLN_OK);
+    assert_string_equal(letters(&row, buf), want[i]);
+  }
+  assert_int_equal(pcln_ptrmap_row(&map, n_rows, &row), PCLN_NOT_FOUND);
+}
+
+static void compact_maps_are_read(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof compact / sizeof *compact; i++) {
+    const struct frame_spec s = compact_spec(compact[i].bytes, compact[i].len);
+    struct frame_table m;
+    frame_table_make(&s, &m);
+    assert_rows(&m, PCLN_MAP_LOCALS, compact[i].locals, compact[i].n_rows);
+    assert_rows(&m, PCLN_MAP_ARGS, compact[i].args, compact[i].n_rows);
+    frame_table_free(&m);
+  }
+}
+
+static void compact_maps_that_are_cut_off_are_refused(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof compact / sizeof *compact; i++)
+    for (size_t len = 0; len < compact[i].len; len++) {
+      const struct frame_spec s = compact_spec(compact[i].bytes, len);
+      struct frame_table m;
+      struct pcln_ptrmap map;
+      frame_table_make(&s, &m);
+      assert_int_equal(pcln_ptrmap(&m.t, &m.f, PCLN_MAP_LOCALS, &map),
+                       PCLN_CORRUPT);
+      frame_table_free(&m);
+    }
+}
+
+static void compact_maps_that_cannot_be_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    uint8_t bytes[16];
+    size_t len;
+  } cases[] = {
+      {{1 << 2 | 2, 1, 1, 2, 2}, 5},             // words of a map that is not
+      {{2, 1 << 3 | 1, 1, 2}, 4},                // the same, left out
+      {{1, 0x89, 0x80, 0x80, 0x10}, 5},          // 2^22 words and some
+      {{0x81, 0x80, 0x80, 0x10, 0}, 5},          // the same, stored
+      {{2, 0, 0x81, 0x80, 0x80, 0x02}, 6},       // of arguments
+      {{0x80, 0x80, 0x80, 0x80, 0x80, 0}, 6},    // no number of 32 bits
+      {{1, 7, 0x80, 0x80, 0x80, 0x80, 0x80}, 7}, // of rows
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const struct frame_spec s = compact_spec(cases[i].bytes, cases[i].len);
+    struct frame_table m;
+    struct pcln_ptrmap map;
+    frame_table_make(&s, &m);
+    if (pcln_ptrmap(&m.t, &m.f, PCLN_MAP_LOCALS, &map) != PCLN_CORRUPT ||
+        pcln_ptrmap(&m.t, &m.f, PCLN_MAP_ARGS, &map) != PCLN_CORRUPT)
+      fail_msg("case %zu was read", i);
+    frame_table_free(&m);
+  }
+}
+
+// Locals end where the return address is, and words left out count.
+static void compact_rows_are_placed_by_all_their_words(void **state) {
+  (void)state;
+  static const uint8_t maps[] = {1 << 2 | 1, 3 << 3 | 2, 0x02, 0x00};
+  const struct frame_spec s = compact_spec(maps, sizeof maps);
+  struct frame_table m;
+  struct pcln_stackmap at;
+  char buf[64];
+  frame_table_make(&s, &m);
+  assert_int_equal(pcln_stackmap_at(&m.t, &m.f, FRAME_ENTRY + 0x30, &at),
+                   PCLN_OK);
+  assert_string_equal(letters(&at.locals, buf), "dsss");
+  assert_int_equal(at.locals.n_stored, 1);
+  assert_int_equal(at.locals_off, -8 - 4 * 8);
+  frame_table_free(&m);
+}
+
+// A call behind the last safepoint must find no map, not that of row 0.
+static void no_row_holds_behind_a_stream_that_ends_early(void **state) {
+  (void)state;
+  static const uint8_t maps[] = {1 << 2 | 1, 2, 0x02, 0x00};
+  const struct frame_spec s = compact_spec(maps, sizeof maps);
+  struct frame_table m;
+  struct pcln_stackmap at;
+  int32_t index;
+  frame_table_make(&s, &m);
+  for (uint32_t off = 0; off < FRAME_SIZE; off += 0x10) {
+    const bool held = off < 0x40;
+    assert_int_equal(pcln_stackmap_at(&m.t, &m.f, FRAME_ENTRY + off, &at),
+                     held ? PCLN_OK : PCLN_NOT_FOUND);
+    assert_int_equal(pcln_pcdata_at(&m.t, &m.f, PCLN_PCDATA_STACKMAP,
+                                    FRAME_ENTRY + off, &index),
+                     PCLN_OK);
+    assert_int_equal(index,
+                     held ? (int32_t)off / 0x20 : PCLN_STACKMAP_NO_SAFEPOINT);
+  }
+  m.t.flags = 0; // of another table such a stream says nothing there
+  assert_int_equal(pcln_pcdata_at(&m.t, &m.f, PCLN_PCDATA_STACKMAP,
+                                  FRAME_ENTRY + 0x80, &index),
+                   PCLN_OK);
+  assert_int_equal(index, -1);
+  frame_table_free(&m);
+}
+
 // --- Live words at a pc -----------------------------------------------------
 
 // Locals of 10 words and arguments of 3, two rows each.
@@ -661,6 +820,11 @@ int main(void) {
       cmocka_unit_test(two_bit_items_are_told_apart),
       cmocka_unit_test(a_size_stands_for_rows_until_go13),
       cmocka_unit_test(maps_that_cannot_be_are_refused),
+      cmocka_unit_test(compact_maps_are_read),
+      cmocka_unit_test(compact_maps_that_are_cut_off_are_refused),
+      cmocka_unit_test(compact_maps_that_cannot_be_are_refused),
+      cmocka_unit_test(compact_rows_are_placed_by_all_their_words),
+      cmocka_unit_test(no_row_holds_behind_a_stream_that_ends_early),
       cmocka_unit_test(live_words_follow_the_stream),
       cmocka_unit_test(the_entry_has_its_own_map),
       cmocka_unit_test(what_no_map_says_is_told_apart),

@@ -119,11 +119,45 @@ static void what_is_wrapped_is_a_function(void **state) {
   assert_fault(&s, 1, "funcdata-wrapped");
 }
 
+// Our table: locals of two rows of three words, of which two are stored.
+static struct frame_spec compact_spec(void) {
+  static const uint8_t maps[] = {2 << 2 | 1, 1 << 3 | 2, 0x09, 0x06};
+  struct frame_spec s = {.layout = PCLN_GO_120,
+                         .ours = true,
+                         .stackmap_bits = 2,
+                         .flags = PCLN_MODF_COMPACT_MAPS,
+                         .machine = X86_64,
+                         .pcsp = pcsp,
+                         .pcdata = {[PCLN_PCDATA_STACKMAP] = rows}};
+  memcpy(s.maps.b, maps, sizeof maps);
+  s.maps.len = sizeof maps;
+  return s;
+}
+
+static void faults_of_compact_maps_are_found(void **state) {
+  (void)state;
+  struct frame_spec s = compact_spec();
+  assert_fault(&s, 1, "");
+  assert_fault(&s, 2, "stackmap-row");
+  s.maps.b[1]++; // a third row
+  assert_fault(&s, 1, "funcdata-map");
+  s = compact_spec();
+  s.maps.len = 0;
+  assert_fault(&s, 1, "funcdata-map");
+  s = compact_spec();
+  s.maps.b[3] = 0x0e; // a string that ends behind what is stored
+  assert_fault(&s, 1, "stackmap-codes");
+  s = compact_spec();
+  put_map(&s, &s.funcdata[PCLN_FUNCDATA_LOCALS_MAPS]);
+  assert_fault(&s, 1, "funcdata-map");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sound_funcdata_has_no_fault),
       cmocka_unit_test(a_row_that_a_map_lacks_is_found),
       cmocka_unit_test(a_map_that_does_not_fit_is_found),
+      cmocka_unit_test(faults_of_compact_maps_are_found),
       cmocka_unit_test(objects_that_do_not_fit_are_found),
       cmocka_unit_test(arguments_without_an_end_are_found),
       cmocka_unit_test(defers_that_do_not_end_are_found),
