@@ -57,13 +57,16 @@ static enum pcln_status get_map(const struct pcln_encoder *e,
 }
 
 // Words up to the end of the last item that some row says anything of. Items of
-// several words stay whole.
+// several words stay whole, and so do rows that make no sense: the verifier
+// shall see them as they are.
 static uint32_t words_said(const struct go_map *map) {
   uint32_t said = 0;
   for (uint32_t i = 0; i < map->n_rows; i++) {
-    const struct pcln_map_row row = pcln_two_bit_row(
-        map->rows + i * pcln_codes_len(map->n_words), map->n_words);
+    const uint8_t *codes = map->rows + i * pcln_codes_len(map->n_words);
+    const struct pcln_map_row row = pcln_two_bit_row(codes, map->n_words);
     struct pcln_word w;
+    if (!pcln_codes_sound(codes, map->n_words))
+      return map->n_words;
     for (uint32_t next = 0; pcln_words_next(&row, &next, &w);)
       if (w.kind != PCLN_WORD_SCALAR && next > said)
         said = next;

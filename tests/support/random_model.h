@@ -6,6 +6,7 @@
 #ifndef PCLNTAB_TESTS_RANDOM_MODEL_H
 #define PCLNTAB_TESTS_RANDOM_MODEL_H
 
+#include "bytes.h"
 #include "module.h"
 
 #include <stdio.h>
@@ -169,7 +170,7 @@ static inline void rnd_lines(struct random_model *r, struct pcln_func_def *f,
 static inline void rnd_funcdata(struct random_model *r,
                                 struct pcln_func_def *f) {
   static const uint8_t kinds[] = {
-      PCLN_FUNCDATA_OPEN_DEFERS, PCLN_FUNCDATA_ARG_LIVE, 9, 15, 17, 254};
+      PCLN_FUNCDATA_OPEN_DEFERS, PCLN_FUNCDATA_ARG_LIVE, 12, 15, 17, 254};
   // The last two are too large for packed records.
   const size_t n_kinds = r->large_indices ? 6 : 4;
   for (size_t i = 0; i < n_kinds; i++) {
@@ -183,6 +184,47 @@ static inline void rnd_funcdata(struct random_model *r,
                                   (struct pcln_span){.ptr = bytes, .len = len},
                                   &r->m.arena));
   }
+}
+
+// A pointer map: of some words at the end no row says anything.
+static inline void rnd_map(struct random_model *r, struct pcln_func_def *f,
+                           uint32_t index, uint32_t n_rows) {
+  static const char *const items[] = {"0",   "1",   "2",  "30",
+                                      "311", "310", "32", "33"};
+  const uint32_t n_words = rnd(r, 3) ? rnd(r, 12) : rnd(r, 70);
+  const uint32_t n_said = rnd(r, n_words + 1);
+  const size_t row_len = (n_words + 3) / 4;
+  const bool host_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+  const size_t len = 8 + n_rows * row_len;
+  uint8_t *map = rnd_need(pcln_arena_alloc(&r->m.arena, len));
+  memset(map, 0, len);
+  pcln_store32(map, n_rows, r->m.big_endian != host_big);
+  pcln_store32(map + 4, 2 * n_words, r->m.big_endian != host_big);
+  for (uint32_t i = 0; i < n_rows; i++) {
+    uint8_t *row = map + 8 + i * row_len;
+    for (uint32_t w = 0; w < n_words;) {
+      const char *item = items[w < n_said ? rnd(r, 8) : 1];
+      for (item = strlen(item) > n_words - w ? "1" : item; *item; item++, w++)
+        row[w / 4] |= (uint8_t)((*item - '0') << w % 4 * 2);
+    }
+  }
+  rnd_ok(pcln_func_set_funcdata(
+      f, index, (struct pcln_span){.ptr = map, .len = len}, &r->m.arena));
+}
+
+// Maps with a stream of row numbers, which may end with no safepoint; maps of
+// one row need none.
+static inline void rnd_maps(struct random_model *r, struct pcln_func_def *f,
+                            uint32_t n_runs) {
+  const uint32_t n_rows = 1 + rnd(r, 9), parts = 1 + rnd(r, 3);
+  if (parts & 1)
+    rnd_map(r, f, PCLN_FUNCDATA_LOCALS_MAPS, n_rows);
+  if (parts & 2)
+    rnd_map(r, f, PCLN_FUNCDATA_ARGS_MAPS, n_rows);
+  if (rnd(r, 8))
+    rnd_ok(pcln_func_set_pcdata(
+        f, PCLN_PCDATA_STACKMAP,
+        rnd_stream(r, f->size, n_runs, -2, n_rows + 2, NULL, 0), &r->m.arena));
 }
 
 static inline void rnd_func(struct random_model *r, uint64_t va,
@@ -209,6 +251,8 @@ static inline void rnd_func(struct random_model *r, uint64_t va,
                                            (uint32_t)m->n_rules + 1, NULL, 0),
                                 &m->arena));
   rnd_funcdata(r, &f);
+  if (m->stackmap_bits == 2 && rnd(r, 2))
+    rnd_maps(r, &f, n_runs);
   rnd_ok(pcln_module_add_func(m, &f));
 }
 
@@ -221,6 +265,7 @@ static inline void random_model_init(struct random_model *r, uint64_t seed,
   m->quantum = shape->quantum;
   m->big_endian = shape->big_endian;
   m->machine = 62;
+  m->stackmap_bits = seed & 8 ? 2 : 0;
   m->build_id_len = rnd(r, PCLN_BUILD_ID_MAX + 1);
   for (uint32_t i = 0; i < m->build_id_len; i++)
     m->build_id[i] = (uint8_t)rnd(r, 256);

@@ -73,7 +73,7 @@ static void random_models_survive_encoding(void **state) {
 // A table of a fixed random model with all kinds of content.
 static void sample(struct random_model *r, uint8_t **bytes, size_t *len) {
   const struct random_shape shape = {8, 1, false, true, 6};
-  random_model_init(r, 6, &shape);
+  random_model_init(r, 14, &shape);
   assert_true(r->m.n_funcs > 3);
   encode_model(&r->m, PCLN_GO_120, false, bytes, len);
 }

@@ -4,6 +4,7 @@
 // its bytes are, and what the encoder refuses.
 #include "bytes.h"
 #include "random_model.h"
+#include "stackmap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -498,8 +499,72 @@ static void inlined_calls(struct fixture *x) {
   f->inlines = in;
   f->n_inlines = 1 << 15;
 }
+static void set_maps(struct fixture *x, uint32_t index, uint32_t n,
+                     uint32_t n_bits, struct pcln_func_def *f) {
+  uint8_t *map = pcln_arena_alloc(&x->m.arena, 12);
+  assert_non_null(map);
+  memset(map, 0, 12);
+  pcln_store32(map, n, x->m.big_endian);
+  pcln_store32(map + 4, n_bits, x->m.big_endian);
+  x->m.stackmap_bits = 2;
+  assert_int_equal(pcln_func_set_funcdata(f, index, (struct pcln_span){map, 12},
+                                          &x->m.arena),
+                   PCLN_OK);
+}
+static void map_of_odd_bits(struct fixture *x) {
+  set_maps(x, PCLN_FUNCDATA_LOCALS_MAPS, 1, 3, add(x, 0x1000, 16, "f"));
+}
+static void map_cut_off(struct fixture *x) {
+  set_maps(x, PCLN_FUNCDATA_ARGS_MAPS, 5, 8, add(x, 0x1000, 16, "f"));
+}
+static void map_of_many_words(struct fixture *x) {
+  set_maps(x, PCLN_FUNCDATA_LOCALS_MAPS, 0, 1 << 24, add(x, 0x1000, 16, "f"));
+}
+static void map_with_empty_stream(struct fixture *x) {
+  struct pcln_func_def *f = add(x, 0x1000, 16, "f");
+  const struct pcln_span none = {.ptr = (const uint8_t *)"\1", .len = 1};
+  set_maps(x, PCLN_FUNCDATA_LOCALS_MAPS, 1, 8, f);
+  assert_int_equal(
+      pcln_func_set_pcdata(f, PCLN_PCDATA_STACKMAP, none, &x->m.arena),
+      PCLN_OK);
+}
 static void nothing(struct fixture *x) { (void)x; }
 static void pointer_size(struct fixture *x) { x->m.ptr_size = 3; }
+
+// What Go's readers know, and nothing behind the stream.
+static void go_compatible_tables_keep_gos_maps(void **state) {
+  (void)state;
+  struct fixture x;
+  setup(&x);
+  struct pcln_func_def *f = add(&x, 0x1000, 16, "f");
+  set_maps(&x, PCLN_FUNCDATA_LOCALS_MAPS, 2, 8, f);
+  assert_int_equal(pcln_func_set_pcdata(f, PCLN_PCDATA_STACKMAP,
+                                        STREAM(&x, {8, 1}, {16, -2}),
+                                        &x.m.arena),
+                   PCLN_OK);
+  for (int compat = 0; compat < 2; compat++) {
+    const struct pcln_encode_options o = {
+        .layout = PCLN_GO_120, .go_compat = compat, .threads = 1};
+    uint8_t *bytes;
+    size_t len;
+    struct pcln_table t;
+    struct pcln_func g;
+    struct pcln_span map;
+    struct pcln_ptrmap rows;
+    assert_int_equal(pcln_encode(&x.m, &o, NULL, &bytes, &len, NULL), PCLN_OK);
+    assert_int_equal(pcln_open(&t, bytes, len, NULL, NULL), PCLN_OK);
+    assert_int_equal(pcln_verify(&t, NULL), PCLN_OK);
+    assert_int_equal(!(t.flags & PCLN_MODF_COMPACT_MAPS), compat);
+    assert_int_equal(pcln_func_at(&t, 0, &g), PCLN_OK);
+    assert_int_equal(pcln_funcdata(&t, &g, PCLN_FUNCDATA_LOCALS_MAPS, &map),
+                     compat ? PCLN_OK : PCLN_NOT_FOUND);
+    assert_int_equal(pcln_ptrmap(&t, &g, PCLN_MAP_LOCALS, &rows), PCLN_OK);
+    assert_int_equal(rows.n_rows, 2);
+    assert_int_equal(rows.n_words, 4);
+    free(bytes);
+  }
+  teardown(&x);
+}
 
 static void note_fault(void *ctx, const struct pcln_report *r) {
   snprintf(ctx, 40, "%s", r->fault);
@@ -522,6 +587,10 @@ static void what_does_not_fit_is_named(void **state) {
       {stream_without_end, PCLN_GO_120, PCLN_CORRUPT, "stream-malformed"},
       {stream_with_empty_run, PCLN_GO_120, PCLN_CORRUPT, "stream-malformed"},
       {file_without_unit, PCLN_GO_120, PCLN_CORRUPT, "file-number"},
+      {map_of_odd_bits, PCLN_GO_120, PCLN_CORRUPT, "map-malformed"},
+      {map_cut_off, PCLN_GO_120, PCLN_CORRUPT, "map-malformed"},
+      {map_of_many_words, PCLN_GO_120, PCLN_LIMIT, "limit-map"},
+      {map_with_empty_stream, PCLN_GO_120, PCLN_CORRUPT, "stream-malformed"},
       {pointer_size, PCLN_GO_120, PCLN_UNSUPPORTED, "module-target"},
       {nothing, PCLN_GO_12, PCLN_UNSUPPORTED, "module-target"},
   };
@@ -555,6 +624,7 @@ int main(void) {
       cmocka_unit_test(compact_trees_widen),
       cmocka_unit_test(go_compatible_tables_suit_gos_readers),
       cmocka_unit_test(empty_models_encode),
+      cmocka_unit_test(go_compatible_tables_keep_gos_maps),
       cmocka_unit_test(what_does_not_fit_is_named),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
