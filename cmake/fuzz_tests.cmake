@@ -98,7 +98,8 @@ set(pclntab_fuzz_tables pclntab/cfi.c pclntab/cfi_entry.c pclntab/cfi_expr.c
   pclntab/verify_roots.c)
 pclntab_fuzz_test(annot LIBS z zstd SOURCES pclntab/annot.c
   pclntab/annot_forms.c pclntab/annot_inputs.c pclntab/annot_shared.c
-  pclntab/src_annot.c pclntab/src_annot_count.c pclntab/src_annot_user.c
+  pclntab/src_annot.c pclntab/src_annot_count.c pclntab/src_annot_points.c
+  pclntab/src_annot_roots.c pclntab/src_annot_symbols.c pclntab/src_annot_user.c
   ${pclntab_fuzz_tables})
 pclntab_fuzz_test(elf SOURCES pclntab/elf_image.c pclntab/elf_plan.c
                   pclntab/elf_replace.c pclntab/elf_write.c pclntab/status.c LIBS z zstd)

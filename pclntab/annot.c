@@ -12,6 +12,7 @@
 #include "stackmap.h"
 
 #include "bytes.h"
+#include "elf_image.h"
 
 enum { ALIGN = 4 }; // of records, and of strings and entries in them
 
@@ -100,6 +101,22 @@ bool pcln_annot_next(struct pcln_annot_walk *w, struct pcln_annot *out) {
       .swap = w->swap};
   w->pos += len;
   return true;
+}
+
+enum pcln_status pcln_annot_each(struct pcln_elf *elf,
+                                 const struct pcln_elf_section *section,
+                                 const struct pcln_sink *sink,
+                                 struct pcln_annot_taker *taker) {
+  struct pcln_span bytes;
+  struct pcln_annot a;
+  enum pcln_status st = pcln_elf_content(elf, section, sink, &bytes);
+  if (st != PCLN_OK)
+    return st;
+  struct pcln_annot_walk w = pcln_annot_begin(bytes, elf->ptr_size, elf->swap);
+  while (st == PCLN_OK && pcln_annot_next(&w, &a))
+    st = taker->take(taker->ctx, &a);
+  taker->fault = w.fault;
+  return st;
 }
 
 // --- Parts of records -------------------------------------------------------

@@ -42,6 +42,19 @@ bool pcln_annot_next(struct pcln_annot_walk *w, struct pcln_annot *out);
 // Whether a section holds annotations, by its name.
 bool pcln_annot_is_section(const char *name);
 
+// Hands each record of a file's section to `take`, up to the first for which it
+// does not give PCLN_OK; that is then the result.
+struct pcln_annot_taker {
+  enum pcln_status (*take)(void *ctx, const struct pcln_annot *a);
+  void *ctx;
+  struct pcln_annot_fault fault; // why the walk ended early, with PCLN_OK
+};
+struct pcln_elf;
+struct pcln_elf_section;
+PCLN_MUST_CHECK enum pcln_status
+pcln_annot_each(struct pcln_elf *elf, const struct pcln_elf_section *section,
+                const struct pcln_sink *sink, struct pcln_annot_taker *taker);
+
 // --- Kinds ------------------------------------------------------------------
 // Each gives false, with *fault, for a record of its kind that is malformed.
 // Strings and spans point into the section.

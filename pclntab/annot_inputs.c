@@ -282,8 +282,8 @@ static enum pcln_status read_body(struct object *o, const struct pcln_annot *a,
             : say(o, t->func, t->func_off, fault.fault, fault.off, fault.text);
 }
 
-static enum pcln_status add_record(struct object *o,
-                                   const struct pcln_annot *a) {
+static enum pcln_status add_record(void *object, const struct pcln_annot *a) {
+  struct object *o = object;
   const bool is_unit =
       a->kind == PCLN_ANNOT_GC_SOURCE || a->kind == PCLN_ANNOT_GC_UNIT;
   const struct reloc *r = reloc_at(o, a->off + PCLN_ANNOT_ADDRESS);
@@ -348,22 +348,15 @@ static enum pcln_status check_twice(const struct object *o) {
 
 static enum pcln_status add_section(struct object *o,
                                     const struct pcln_elf_section *sec) {
-  struct pcln_span bytes;
-  struct pcln_annot a;
-  enum pcln_status st = pcln_elf_content(o->elf, sec, o->sink, &bytes);
-  if (st == PCLN_OK)
-    st = read_relocs(o, sec);
+  struct pcln_annot_taker taker = {.take = add_record, .ctx = o};
+  enum pcln_status st = read_relocs(o, sec);
   if (st == PCLN_OK)
     st = find_group(o, sec);
-  if (st != PCLN_OK)
-    return st;
-  struct pcln_annot_walk w =
-      pcln_annot_begin(bytes, o->elf->ptr_size, o->elf->swap);
-  while (st == PCLN_OK && pcln_annot_next(&w, &a))
-    st = add_record(o, &a);
-  if (st == PCLN_OK && w.fault.fault)
-    st = say(o, NULL, 0, w.fault.fault, w.fault.off, w.fault.text);
-  return st;
+  if (st == PCLN_OK)
+    st = pcln_annot_each(o->elf, sec, o->sink, &taker);
+  const struct pcln_annot_fault *f = &taker.fault;
+  return st == PCLN_OK && f->fault ? say(o, NULL, 0, f->fault, f->off, f->text)
+                                   : st;
 }
 
 size_t pcln_annot_notes(const struct pcln_elf *elf) {

@@ -385,8 +385,8 @@ static void check_unsaid_roots(struct job *j) {
 // --- Records ----------------------------------------------------------------
 
 // A record that cannot be read is no fault of the table's; the link refuses it.
-static enum pcln_status compare_record(struct job *j,
-                                       const struct pcln_annot *a) {
+static enum pcln_status compare_record(void *job, const struct pcln_annot *a) {
+  struct job *j = job;
   struct pcln_arena arena = {0};
   struct pcln_annot_safepoints s;
   struct pcln_annot_root r;
@@ -400,20 +400,6 @@ static enum pcln_status compare_record(struct job *j,
     compare_root(j, a, &r);
   pcln_arena_free(&arena);
   return no_memory ? PCLN_NO_MEMORY : status;
-}
-
-static enum pcln_status compare_section(struct job *j,
-                                        const struct pcln_elf_section *sec) {
-  struct pcln_span bytes;
-  struct pcln_annot a;
-  enum pcln_status status = pcln_elf_content(j->run->elf, sec, NULL, &bytes);
-  if (status != PCLN_OK)
-    return status == PCLN_NO_MEMORY ? status : PCLN_OK;
-  struct pcln_annot_walk w =
-      pcln_annot_begin(bytes, j->elf->ptr_size, j->elf->swap);
-  while (status == PCLN_OK && pcln_annot_next(&w, &a))
-    status = compare_record(j, &a);
-  return status;
 }
 
 enum pcln_status pcln_check_annot(struct pcln_check_run *run) {
@@ -431,9 +417,12 @@ enum pcln_status pcln_check_annot(struct pcln_check_run *run) {
   j.seen = calloc((size_t)it.n + 1, 1);
   if (!j.seen)
     return PCLN_NO_MEMORY;
+  struct pcln_annot_taker taker = {.take = compare_record, .ctx = &j};
   for (size_t i = 1; i < j.elf->n_sections && status == PCLN_OK; i++)
-    if (pcln_annot_is_section(j.elf->sections[i].name))
-      status = compare_section(&j, &j.elf->sections[i]);
+    if (pcln_annot_is_section(j.elf->sections[i].name) &&
+        pcln_annot_each(run->elf, &j.elf->sections[i], NULL, &taker) ==
+            PCLN_NO_MEMORY) // what is unreadable is no fault of the table's
+      status = PCLN_NO_MEMORY;
   if (status == PCLN_OK)
     check_unsaid_roots(&j);
   free(j.seen);

@@ -185,6 +185,27 @@ static enum pcln_status locate(const struct job *j, const struct frame *frame,
   return PCLN_OK;
 }
 
+// Looks at all points in order. The frame is known where a collection may
+// start.
+static enum pcln_status
+each_point(struct job *j,
+           enum pcln_status (*look)(struct job *j, const struct frame *frame,
+                                    const struct pcln_safepoint *p)) {
+  struct frame_walk walk;
+  enum pcln_status st = PCLN_OK;
+  begin_walk(j, &walk);
+  for (size_t i = 0; i < j->n && st == PCLN_OK; i++) {
+    const struct pcln_safepoint *p = &j->points[i];
+    struct frame frame = {0};
+    j->at = p->ret_off;
+    if (!(p->flags & PCLN_POINT_NO_COLLECT))
+      st = frame_at(j, &walk, p, &frame);
+    if (st == PCLN_OK)
+      st = look(j, &frame, p);
+  }
+  return st;
+}
+
 // --- Which words the maps cover ---------------------------------------------
 
 // Words of the return address, which lie between locals and arguments.
@@ -233,20 +254,13 @@ static enum pcln_status cover_area(struct job *j, const struct frame *frame,
   return st == PCLN_OK && n ? cover(j, &slot, (int64_t)n, a->reg, a->off) : st;
 }
 
-static enum pcln_status cover_points(struct job *j) {
-  struct frame_walk walk;
+static enum pcln_status cover_point(struct job *j, const struct frame *frame,
+                                    const struct pcln_safepoint *p) {
   enum pcln_status st = PCLN_OK;
-  begin_walk(j, &walk);
-  for (size_t i = 0; i < j->n && st == PCLN_OK; i++) {
-    const struct pcln_safepoint *p = &j->points[i];
-    struct frame frame;
-    j->at = p->ret_off;
-    if (p->flags & PCLN_POINT_NO_COLLECT)
-      continue;
-    st = frame_at(j, &walk, p, &frame);
-    for (uint32_t k = 0; k < p->n_areas && st == PCLN_OK; k++)
-      st = cover_area(j, &frame, &p->areas[k]);
-  }
+  if (p->flags & PCLN_POINT_NO_COLLECT)
+    return PCLN_OK;
+  for (uint32_t k = 0; k < p->n_areas && st == PCLN_OK; k++)
+    st = cover_area(j, frame, &p->areas[k]);
   return st;
 }
 
@@ -386,23 +400,13 @@ static enum pcln_status add_row(struct job *j, const struct frame *frame,
   return st;
 }
 
-static enum pcln_status add_rows(struct job *j) {
-  struct frame_walk walk;
+static enum pcln_status add_point(struct job *j, const struct frame *frame,
+                                  const struct pcln_safepoint *p) {
+  int32_t row = PCLN_STACKMAP_NO_SAFEPOINT;
   enum pcln_status st = PCLN_OK;
-  begin_walk(j, &walk);
-  for (size_t i = 0; i < j->n && st == PCLN_OK; i++) {
-    const struct pcln_safepoint *p = &j->points[i];
-    struct frame frame;
-    int32_t row = PCLN_STACKMAP_NO_SAFEPOINT;
-    j->at = p->ret_off;
-    if (!(p->flags & PCLN_POINT_NO_COLLECT)) {
-      st = frame_at(j, &walk, p, &frame);
-      if (st == PCLN_OK)
-        st = add_row(j, &frame, p, &row);
-    }
-    pcln_stream_add(&j->stream, p->ret_off - j->first, row);
-  }
-  pcln_stream_add(&j->stream, j->f->size, PCLN_STACKMAP_NO_SAFEPOINT);
+  if (!(p->flags & PCLN_POINT_NO_COLLECT))
+    st = add_row(j, frame, p, &row);
+  pcln_stream_add(&j->stream, p->ret_off - j->first, row);
   return st;
 }
 
@@ -474,13 +478,15 @@ static enum pcln_status place(struct job *j) {
     return say(j, PCLN_CORRUPT, "safepoint-twice",
                "the function has pointer maps from elsewhere already");
   pcln_stream_init(&j->stream, j->m->quantum);
-  enum pcln_status st = cover_points(j);
+  enum pcln_status st = each_point(j, cover_point);
   if (st == PCLN_OK)
     st = allocate(j);
   if (st == PCLN_OK)
-    st = add_rows(j);
-  if (st == PCLN_OK)
+    st = each_point(j, add_point);
+  if (st == PCLN_OK) {
+    pcln_stream_add(&j->stream, j->f->size, PCLN_STACKMAP_NO_SAFEPOINT);
     st = store(j);
+  }
   pcln_stream_free(&j->stream);
   pcln_row_set_free(&j->rows);
   free(j->cells);

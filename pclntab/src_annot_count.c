@@ -23,27 +23,17 @@
 
 // --- Counting ---------------------------------------------------------------
 
-typedef enum pcln_status (*each_fn)(struct pcln_annot_count *count,
-                                    const struct pcln_annot *a);
+typedef enum pcln_status (*each_fn)(void *count, const struct pcln_annot *a);
 
+// What is malformed is reported when it is read in earnest.
 static enum pcln_status for_each(struct pcln_annot_count *count,
                                  struct pcln_elf *elf,
                                  const struct pcln_sink *sink, each_fn each) {
+  struct pcln_annot_taker taker = {.take = each, .ctx = count};
   enum pcln_status st = PCLN_OK;
-  for (size_t i = 1; i < elf->n_sections && st == PCLN_OK; i++) {
-    struct pcln_span bytes;
-    struct pcln_annot a;
-    if (!pcln_annot_is_section(elf->sections[i].name))
-      continue;
-    st = pcln_elf_content(elf, &elf->sections[i], sink, &bytes);
-    if (st != PCLN_OK)
-      break;
-    // What is malformed is reported when it is read in earnest.
-    struct pcln_annot_walk w =
-        pcln_annot_begin(bytes, elf->ptr_size, elf->swap);
-    while (st == PCLN_OK && pcln_annot_next(&w, &a))
-      st = each(count, &a);
-  }
+  for (size_t i = 1; i < elf->n_sections && st == PCLN_OK; i++)
+    if (pcln_annot_is_section(elf->sections[i].name))
+      st = pcln_annot_each(elf, &elf->sections[i], sink, &taker);
   return st;
 }
 
@@ -52,8 +42,8 @@ static void forget_labels(struct pcln_annot_count *count) {
   count->labels = NULL;
 }
 
-static enum pcln_status count_one(struct pcln_annot_count *count,
-                                  const struct pcln_annot *a) {
+static enum pcln_status count_one(void *ctx, const struct pcln_annot *a) {
+  struct pcln_annot_count *count = ctx;
   (void)a;
   count->n++;
   return PCLN_OK;
@@ -99,8 +89,8 @@ static enum pcln_status expect_labels(struct pcln_annot_count *count) {
 }
 
 // Adds the record, and follows the objects' directives as long as they agree.
-static enum pcln_status take_one(struct pcln_annot_count *count,
-                                 const struct pcln_annot *a) {
+static enum pcln_status take_one(void *ctx, const struct pcln_annot *a) {
+  struct pcln_annot_count *count = ctx;
   const uint64_t hash = pcln_annot_hash(a);
   count->hashes[count->n++] = hash;
   if (!count->labels || !pcln_annot_is_label(a->kind))

@@ -123,18 +123,10 @@ enum pcln_status pcln_llvm_records(const struct pcln_table *t,
 
 bool pcln_llvm_records_next(struct pcln_llvm_records *it,
                             struct pcln_llvm_record *out) {
-  if (it->left == 0)
-    return false;
   struct pcln_cursor c = {
       .start = it->start, .pos = it->pos, .end = it->end, .swap = it->swap};
-  if (!pcln_llvm_record_read(&c, out)) {
-    it->status = PCLN_CORRUPT;
-    it->left = 0;
-    return false;
-  }
-  it->pos = c.pos;
-  it->left--;
-  return true;
+  return it->left && pcln_step_end(pcln_llvm_record_read(&c, out), &c, &it->pos,
+                                   &it->left, &it->status);
 }
 
 enum pcln_status pcln_llvm_constant(const struct pcln_llvm_records *it,

@@ -120,20 +120,10 @@ enum pcln_status pcln_derived_begin(const struct pcln_table *t,
 }
 
 bool pcln_derived_next(struct pcln_derived_iter *it, struct pcln_derived *out) {
-  if (it->left == 0)
-    return false;
   struct pcln_cursor c =
       pcln_cursor_at(it->pos, (size_t)(it->end - it->pos), false);
-  struct pcln_derived pair;
-  if (!read_pair(&c, it->n_locals, it->n_args, &pair)) {
-    it->status = PCLN_CORRUPT;
-    it->left = 0;
-    return false;
-  }
-  it->pos = c.pos;
-  it->left--;
-  *out = pair;
-  return true;
+  return it->left && pcln_step_end(read_pair(&c, it->n_locals, it->n_args, out),
+                                   &c, &it->pos, &it->left, &it->status);
 }
 
 enum pcln_status pcln_derived_check(const struct pcln_table *t,

@@ -165,6 +165,18 @@ static inline unsigned pcln_inline_size(const struct pcln_table *t) {
                                   : PCLN_GO118_INLINE_SIZE;
 }
 
+// Ends a step of an iterator over `*left` items from `*pos` on: `ok` if one was
+// read up to where `c` is.
+static inline bool pcln_step_end(bool ok, const struct pcln_cursor *c,
+                                 const uint8_t **pos, uint32_t *left,
+                                 enum pcln_status *status) {
+  *pos = c->pos;
+  *left = ok ? *left - 1 : 0;
+  if (!ok)
+    *status = PCLN_CORRUPT;
+  return ok;
+}
+
 // --- Opening ----------------------------------------------------------------
 
 // Bytes of a table, wherever they are: a copy of `len` bytes at `off`, or of
