@@ -206,7 +206,8 @@ static void put_pairs(struct html *h, const struct pcln_func *f) {
   struct pcln_ptrmap map;
   enum pcln_status status = PCLN_OK;
   uint32_t n = 0;
-  if (t->ours && pcln_funcdata(t, f, PCLN_FUNCDATA_POINTER_PAIRS, &bytes) == PCLN_OK &&
+  if (t->ours &&
+      pcln_funcdata(t, f, PCLN_FUNCDATA_POINTER_PAIRS, &bytes) == PCLN_OK &&
       pcln_ptrmap(t, f, PCLN_MAP_LOCALS, &map) == PCLN_OK)
     n = map.n_rows;
   for (uint32_t i = 0; i < n && status == PCLN_OK; i++) {
