@@ -31,6 +31,8 @@ void report(const Function &f, const DiagnosticLocation &at, const Twine &what,
       DiagnosticInfoUnsupported(f, "pclntab: " + what, at, severity));
 }
 
+constexpr uint64_t kStackAlignment = 16; // that calls keep to
+
 // Memory that the collector never looks at.
 bool is_foreign_memory(const Value *object) {
   auto *c = dyn_cast<CallBase>(object);
@@ -295,6 +297,20 @@ void check_source(const Function &f) {
       return;
     }
   }
+}
+
+void check_frame(const Function &f) {
+  const AllocaInst *aligned = nullptr;
+  bool varies = false;
+  for (const Instruction &i : instructions(f))
+    if (auto *a = dyn_cast<AllocaInst>(&i)) {
+      varies |= !a->isStaticAlloca();
+      if (a->isStaticAlloca() && a->getAlign() > Align(kStackAlignment))
+        aligned = a;
+    }
+  if (varies && aligned != nullptr)
+    refuse(*aligned, "a variable that is aligned to more than 16 bytes, in a "
+                     "frame of variable size: no map can name places in it");
 }
 
 void check_function(Function &f, const Values &values) {

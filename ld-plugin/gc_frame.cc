@@ -58,6 +58,7 @@ public:
     find_points();
     if (points.empty())
       return;
+    check_frame(f);
     Liveness live(f, values, points);
     Areas areas(f, values, points);
     fam.invalidate(f, PreservedAnalyses::none());

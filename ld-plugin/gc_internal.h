@@ -87,6 +87,8 @@ void warn(const llvm::Instruction &at, const llvm::Twine &what);
 // Reports what the code of `f` does with references that cannot be followed.
 class Values;
 void check_function(llvm::Function &f, const Values &values);
+// Reports a frame that no map can describe.
+void check_frame(const llvm::Function &f);
 // Reports what is seen before the optimiser only: where a place is not aligned
 // (stores that were moved may have forgotten that), what is thrown, and whose
 // frame is no frame.

@@ -6,20 +6,27 @@
 # source prints with malloc. Usage: random.sh BUILD [FIRST [LAST]], the seeds;
 # run more than the few of the test after a change of the plug-in.
 set -euo pipefail
-build=$(realpath "${1:?build folder}") first=${2:-1} last=${3:-6}
+build=$(realpath "${1:?build folder}") first=${2:-1} last=${3:-5}
 . "$(dirname "$0")/common.sh"
 generator=$root/tests/gc/random_program.py
-gc=$build/llvm-19/pclntab-gc.so
 
 for seed in $(seq "$first" "$last"); do
   python3 "$generator" "$seed" >program.c
-  clang-19 -w -O1 -DUSE_MALLOC program.c -o oracle
+  # Each release of LLVM in turn.
+  major=19
+  if ((seed % 2 == 0)) && [ -f "$build/llvm-22/pclntab-gc.so" ]; then
+    major=22
+  fi
+  gc=$build/llvm-$major/pclntab-gc.so
+  clang=("clang-$major" -x c) # the linker's options name no language
+  [ "$(head -1 program.c)" = "// C" ] || clang=("clang++-$major" -x c++)
+  "${clang[@]}" -w -O1 -DUSE_MALLOC program.c -pthread -o oracle
   ./oracle >expected
   for level in O0 O1 O2 O3 Os; do
-    name="seed $seed, -$level"
-    clang-19 -w -$level -Iinclude -fpass-plugin="$gc" -c program.c ||
+    name="seed $seed, LLVM $major, -$level"
+    "${clang[@]}" -w -$level -Iinclude -fpass-plugin="$gc" -c program.c ||
       fail "$name: compilation"
-    clang-19 program.o -fuse-ld=gold -Wl,-plugin,"$build/pclntab-ld.so" \
+    "${clang[0]}" program.o -fuse-ld=gold -Wl,-plugin,"$build/pclntab-ld.so" \
       "$build/libpclnrt.a" -pthread -o program || fail "$name: link"
     PCLNTAB_DEBUG=$stress timeout 60 ./program >out || fail "$name: run"
     cmp out expected || fail "$name: another result than with malloc"
