@@ -91,5 +91,6 @@ void dump_words_fields(struct dump_out *o, struct dump_text *t,
 uint64_t dump_map_words_limit(const struct dump *d) {
   enum { SHARING = 512 }; // for each byte
   const struct pcln_table *t = &d->file->table;
-  return SHARING * ((uint64_t)t->funcdata.len + t->roots.len);
+  // Compact maps stand in the table itself, others in its funcdata.
+  return SHARING * ((uint64_t)t->blob.len + t->funcdata.len + t->roots.len);
 }

@@ -17,8 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SHARING = 512 }; // words walked for each byte that can hold maps
-
 // --- Maps -------------------------------------------------------------------
 
 // The items of a row: how many in a row are alike, and what they are: kind * 4
@@ -47,8 +45,7 @@ static void put_row(struct html_buf *out, const struct pcln_map_row *row) {
 // A map: words, bytes that are scanned conservatively, rows; then the rows.
 static void put_map(struct html *h, const struct pcln_func *f,
                     const struct pcln_ptrmap *map) {
-  const struct pcln_table *t = &h->d->file->table;
-  const uint64_t limit = SHARING * ((uint64_t)t->funcdata.len + t->pctab.len);
+  const uint64_t limit = dump_map_words_limit(h->d);
   uint32_t n = map->n_words ? map->n_rows : 0;
   h->map_words += (uint64_t)n * map->n_words;
   if (h->map_words > limit) {
@@ -201,7 +198,7 @@ static enum pcln_status put_row_pairs(struct html *h, const struct pcln_func *f,
 // on, which is what is counted.
 static void put_pairs(struct html *h, const struct pcln_func *f) {
   const struct pcln_table *t = &h->d->file->table;
-  const uint64_t limit = SHARING * (uint64_t)t->funcdata.len;
+  const uint64_t limit = dump_map_words_limit(h->d);
   struct pcln_span bytes;
   struct pcln_ptrmap map;
   enum pcln_status status = PCLN_OK;
@@ -258,7 +255,7 @@ static void put_llvm(struct html *h, const struct pcln_func *f) {
   enum pcln_status status = pcln_llvm_records(t, f, &it);
   while (status == PCLN_OK && pcln_llvm_records_next(&it, &r)) {
     h->map_words += (uint64_t)r.n_locations + r.n_live_outs + 1;
-    if (h->map_words > SHARING * (uint64_t)t->funcdata.len) {
+    if (h->map_words > dump_map_words_limit(h->d)) {
       status = PCLN_CORRUPT;
       break;
     }
