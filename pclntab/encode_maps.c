@@ -2,19 +2,20 @@
 //
 // Pointer maps of the model, which are in Go's form, into the compact form: the
 // stream of row numbers, and behind its terminator the rows (format.h,
-// PCLN_MODF_COMPACT_MAPS). Measured on eight programs of 1147 safepoints in 113
+// PCLN_MODF_COMPACT_MAPS). Measured on eight programs of 1157 safepoints in 113
 // functions, bytes a safepoint:
 //
 //                              Go's form    compact
-//   entries in func records       0.79        0.39    one, that of the stream
-//   headers and padding           0.58        0.20    varints of one byte
-//   rows                          2.15        0.46    up to the last word that
+//   entries in func records       0.78        0.39    one, that of the stream
+//   headers and padding           0.62        0.20    varints of one byte
+//   rows                          3.26        0.71    up to the last word that
 //                                                     some row says something
 //                                                     of
-//   streams                       1.17        1.04    without a last run of -2
+//   streams                       1.29        1.19    without a last run of -2
 //
-// Tried and left out: an entry of one bit for words that are never but dead or
-// pointers saves 0.06 of these, and the collector would have to unpack rows.
+// Tried and left out: storing what is the same in all rows once saves 0.19 of
+// these, and the collector would have to put rows together before it reads
+// them.
 #include "encode.h"
 
 #include "pairs.h"

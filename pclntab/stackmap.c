@@ -86,28 +86,32 @@ static bool read_counts(struct pcln_cursor *c, const struct form *form,
   return !c->failed;
 }
 
+static enum pcln_status compact_part(const struct pcln_compact_maps *m,
+                                     enum pcln_map_part part,
+                                     struct pcln_ptrmap *out) {
+  const bool args = part == PCLN_MAP_ARGS;
+  if (!(args ? m->has_args : m->has_locals))
+    return PCLN_NOT_FOUND;
+  *out = (struct pcln_ptrmap){.rows = args ? m->args : m->locals,
+                              .n_rows = m->n_rows,
+                              .n_words = args ? m->n_args : m->n_locals,
+                              .n_stored = args ? m->n_args : m->n_stored,
+                              .codes = CODES_TWO_BITS};
+  out->row_len = (uint32_t)pcln_codes_len(out->n_stored);
+  // Rows without bytes would begin where the arguments' do; who lists maps
+  // tells them apart by their places.
+  if (!args && !m->locals.len)
+    out->rows.ptr = m->bytes.ptr;
+  return PCLN_OK;
+}
+
 static enum pcln_status compact_ptrmap(const struct pcln_table *t,
                                        const struct pcln_func *f,
                                        enum pcln_map_part part,
                                        struct pcln_ptrmap *out) {
   struct pcln_compact_maps m;
   const enum pcln_status status = pcln_compact_maps(t, f, &m);
-  if (status != PCLN_OK)
-    return status;
-  const bool args = part == PCLN_MAP_ARGS;
-  if (!(args ? m.has_args : m.has_locals))
-    return PCLN_NOT_FOUND;
-  *out = (struct pcln_ptrmap){.rows = args ? m.args : m.locals,
-                              .n_rows = m.n_rows,
-                              .n_words = args ? m.n_args : m.n_locals,
-                              .n_stored = args ? m.n_args : m.n_stored,
-                              .codes = CODES_TWO_BITS};
-  out->row_len = (uint32_t)pcln_codes_len(out->n_stored);
-  // Rows without bytes would begin where the arguments' do; who lists maps
-  // tells them apart by their places.
-  if (!args && !m.locals.len)
-    out->rows.ptr = m.bytes.ptr;
-  return PCLN_OK;
+  return status == PCLN_OK ? compact_part(&m, part, out) : status;
 }
 
 enum pcln_status pcln_ptrmap(const struct pcln_table *t,
@@ -305,19 +309,37 @@ bool pcln_frame_layout(const struct pcln_table *t, const struct pcln_func *f,
 
 // --- Live words at a pc -----------------------------------------------------
 
+// Both maps of a function, or why there is none, by enum pcln_map_part.
+struct both {
+  struct pcln_ptrmap map[2];
+  enum pcln_status status[2];
+};
+
+static struct both both_maps(const struct pcln_table *t,
+                             const struct pcln_func *f) {
+  struct both b;
+  struct pcln_compact_maps m;
+  const bool compact = pcln_has_compact_maps(t);
+  const enum pcln_status status =
+      compact ? pcln_compact_maps(t, f, &m) : PCLN_OK;
+  for (int i = 0; i < 2; i++) {
+    const enum pcln_map_part part = (enum pcln_map_part)i;
+    b.status[i] = status;
+    if (status == PCLN_OK)
+      b.status[i] = compact ? compact_part(&m, part, &b.map[i])
+                            : pcln_ptrmap(t, f, part, &b.map[i]);
+  }
+  return b;
+}
+
 // The row of the part that holds, if there is such a map and it has words.
-static enum pcln_status part_row(const struct pcln_table *t,
-                                 const struct pcln_func *f,
-                                 enum pcln_map_part part, uint32_t idx,
-                                 struct pcln_map_row *row,
-                                 uint32_t *conservative) {
-  struct pcln_ptrmap map;
-  const enum pcln_status status = pcln_ptrmap(t, f, part, &map);
-  *row = (struct pcln_map_row){0};
-  *conservative = status == PCLN_OK ? map.conservative : 0;
-  if (status != PCLN_OK || map.conservative || map.n_words == 0)
+static enum pcln_status part_row(const struct both *b, enum pcln_map_part part,
+                                 uint32_t idx, struct pcln_map_row *row) {
+  const struct pcln_ptrmap *map = &b->map[part];
+  const enum pcln_status status = b->status[part];
+  if (status != PCLN_OK || map->conservative || map->n_words == 0)
     return status;
-  return pcln_ptrmap_row(&map, idx, row) == PCLN_OK ? PCLN_OK : PCLN_CORRUPT;
+  return pcln_ptrmap_row(map, idx, row) == PCLN_OK ? PCLN_OK : PCLN_CORRUPT;
 }
 
 // In the releases with a map for each instruction, go1.11 to go1.14, and in
@@ -369,7 +391,6 @@ enum pcln_status pcln_stackmap_at(const struct pcln_table *t,
                                   const struct pcln_func *f, uint64_t pc,
                                   struct pcln_stackmap *out) {
   struct pcln_stackmap m = {0};
-  uint32_t unused;
   if (pc < f->entry || pc >= f->end)
     return PCLN_NOT_FOUND;
   const enum pcln_status status = row_at(t, f, pc, &m.range);
@@ -377,10 +398,12 @@ enum pcln_status pcln_stackmap_at(const struct pcln_table *t,
     return status;
   m.index = m.range.value;
   m.idx = m.index < 0 ? 0 : (uint32_t)m.index;
+  const struct both b = both_maps(t, f);
   const enum pcln_status locals =
-      part_row(t, f, PCLN_MAP_LOCALS, m.idx, &m.locals, &m.conservative);
-  const enum pcln_status args =
-      part_row(t, f, PCLN_MAP_ARGS, m.idx, &m.args, &unused);
+      part_row(&b, PCLN_MAP_LOCALS, m.idx, &m.locals);
+  const enum pcln_status args = part_row(&b, PCLN_MAP_ARGS, m.idx, &m.args);
+  if (locals == PCLN_OK)
+    m.conservative = b.map[PCLN_MAP_LOCALS].conservative;
   if (locals != PCLN_OK && locals != PCLN_NOT_FOUND)
     return locals;
   if (args != PCLN_OK && (args != PCLN_NOT_FOUND || locals != PCLN_OK))

@@ -154,45 +154,49 @@ static void take_locals(const struct pcln_stackmap *map,
   s->n_locals = row.n_stored;
 }
 
-// Whether the function has maps, and what they say of its arguments.
-static enum pcln_status find_maps(const struct pcln_table *t,
-                                  const struct pcln_func *f,
-                                  struct pcln_ptrmap *args, bool *has_args) {
-  struct pcln_ptrmap locals;
-  const enum pcln_status a = pcln_ptrmap(t, f, PCLN_MAP_ARGS, args);
-  const enum pcln_status l = pcln_ptrmap(t, f, PCLN_MAP_LOCALS, &locals);
-  *has_args = a == PCLN_OK;
-  if (a != PCLN_OK && a != PCLN_NOT_FOUND)
-    return a;
-  return l == PCLN_NOT_FOUND ? a : l;
+// PCLN_OK: the function has a map. PCLN_NOT_FOUND: neither.
+static enum pcln_status has_maps(const struct pcln_table *t,
+                                 const struct pcln_func *f) {
+  struct pcln_ptrmap map;
+  const enum pcln_status a = pcln_ptrmap(t, f, PCLN_MAP_ARGS, &map);
+  return a == PCLN_NOT_FOUND ? pcln_ptrmap(t, f, PCLN_MAP_LOCALS, &map) : a;
 }
 
+static void take_args(const struct pcln_table *t, const struct pcln_func *f,
+                      const struct pcln_stackmap *map, struct pclnrt_site *s) {
+  struct pcln_ptrmap args;
+  s->plain &= !pclnrt_row_has_items(&map->args);
+  s->args = map->args.bits;
+  s->n_args = map->args.n_words;
+  s->args_off = map->args_off;
+  // Arguments that no map tells of, but the record their size.
+  if (!s->args && f->args > 0 &&
+      pcln_ptrmap(t, f, PCLN_MAP_ARGS, &args) == PCLN_NOT_FOUND)
+    s->n_args = (uint32_t)f->args / t->ptr_size;
+}
+
+// PCLN_NOT_FOUND: the function has no maps.
 static enum pcln_status read_maps(const struct pcln_table *t,
                                   const struct pcln_func *f, uint64_t key,
-                                  bool has_args, struct pclnrt_site *s) {
+                                  struct pclnrt_site *s) {
   struct pcln_stackmap map;
   int32_t index;
   enum pcln_status status =
       pcln_pcdata_at(t, f, PCLN_PCDATA_STACKMAP, key, &index);
-  if (status == PCLN_OK && index == PCLN_STACKMAP_NO_SAFEPOINT) {
-    s->kind = PCLNRT_SITE_NO_SAFEPOINT;
-    return PCLN_OK;
-  }
-  if (status == PCLN_OK)
-    status = pcln_stackmap_at(t, f, key, &map);
   if (status != PCLN_OK)
     return PCLN_CORRUPT;
+  if (index == PCLN_STACKMAP_NO_SAFEPOINT) {
+    s->kind = PCLNRT_SITE_NO_SAFEPOINT;
+    return has_maps(t, f);
+  }
+  status = pcln_stackmap_at(t, f, key, &map);
+  if (status != PCLN_OK)
+    return status;
   if (t->stackmap_bits != 2 || !map.placed)
     return PCLN_UNSUPPORTED;
   s->kind = PCLNRT_SITE_MAPS;
   take_locals(&map, s);
-  s->plain &= !pclnrt_row_has_items(&map.args);
-  s->args = map.args.bits;
-  s->n_args = map.args.n_words;
-  s->args_off = map.args_off;
-  // Arguments that no map tells of, but the record their size.
-  if (!has_args && f->args > 0)
-    s->n_args = (uint32_t)f->args / t->ptr_size;
+  take_args(t, f, &map, s);
   struct pcln_derived_iter pairs;
   status = pcln_derived_begin(t, f, &map, &pairs);
   s->row = map.idx;
@@ -230,15 +234,12 @@ static enum pcln_status read_record(struct pcln_span bytes, int32_t args,
 static enum pcln_status described(const struct pcln_table *t,
                                   const struct pcln_func *f, uint64_t key,
                                   struct pclnrt_site *s) {
-  struct pcln_ptrmap args;
-  bool has_args;
   struct pcln_span record;
   s->func_idx = f->idx;
-  enum pcln_status status = find_maps(t, f, &args, &has_args);
-  if (status == PCLN_OK)
-    return read_maps(t, f, key, has_args, s);
-  if (status == PCLN_NOT_FOUND)
-    status = pcln_funcdata(t, f, PCLN_FUNCDATA_GC, &record);
+  enum pcln_status status = read_maps(t, f, key, s);
+  if (status != PCLN_NOT_FOUND)
+    return status;
+  status = pcln_funcdata(t, f, PCLN_FUNCDATA_GC, &record);
   if (status != PCLN_OK)
     return status;
   // Where there is no map of locals, they end where they would begin.
