@@ -53,7 +53,8 @@ static void check_map(struct pcln_verifier *v, const struct pcln_func *f,
           pcln_has_compact_maps(v->t)
               ? "the pointer maps behind the stream of row numbers are damaged"
               : "a pointer map lies outside of the area");
-  else if (status == PCLN_OK && map.n_rows && max >= (int64_t)map.n_rows)
+  else if (status == PCLN_OK && max >= (int64_t)map.n_rows &&
+           (map.n_rows || (v->t->ours && map.n_words)))
     fault(v, f, "stackmap-row", "a row is asked for that a pointer map lacks");
 }
 

@@ -7,10 +7,12 @@
 // The checksum is made right first, since no fuzzer finds one by chance, and
 // the verifier's later checks would never run. For a bare Go table, the input's
 // second half serves as its funcdata. The seeds are the tables of
-// tests/support/sample_table.h and the sidecar of a small C program.
+// tests/support/sample_table.h, the sidecar of a small C program and the second
+// example of docs/format.md.
 #include "bytes.h"
 #include "crc32c.h"
 #include "pclntab.h"
+#include "stackmap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +46,9 @@ static void check_pc(const struct pcln_table *t, const struct pcln_func *f,
   struct pcln_frame frame;
   struct pcln_rule rule;
   struct pcln_run range;
+  struct pcln_stackmap map;
+  if (pcln_stackmap_at(t, f, pc, &map) == PCLN_OK)
+    must(map.range.lo <= pc - f->entry && pc - f->entry < map.range.hi);
   enum pcln_status status = pcln_rule_at(t, f, pc, &rule, &range);
   if (sound)
     must(status == PCLN_OK);

@@ -141,6 +141,8 @@ static void faults_of_compact_maps_are_found(void **state) {
   assert_fault(&s, 2, "stackmap-row");
   s.maps.b[1]++; // a third row
   assert_fault(&s, 1, "funcdata-map");
+  s.maps.b[1] = 1 << 3; // none
+  assert_fault(&s, 0, "stackmap-row");
   s = compact_spec();
   s.maps.len = 0;
   assert_fault(&s, 1, "funcdata-map");
