@@ -109,6 +109,20 @@
 	end	\g
 	.endm
 
+/* Its arguments have a map: a string. */
+	begin	d_takes_string
+	POINTER_MAPS 0, 2, "m0"
+	POINTER_MAPS 1, 3, "sss"
+	PCDATA	1, 0
+	subq	$24, %rsp
+	.cfi_adjust_cfa_offset 24
+	call_fn
+	addq	$24, %rsp
+	.cfi_adjust_cfa_offset -24
+	ret
+	end	d_takes_string
+
+	passes	d_string_arg, d_takes_string
 	passes	d_second_arg, d_takes_second
 	passes	d_any_arg, d_takes_any
 	passes	d_counted_in_bits, d_takes_bits

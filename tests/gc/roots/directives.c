@@ -16,7 +16,7 @@
 typedef void call(void *arg);
 typedef void holder(uintptr_t *words, call *fn, void *arg);
 holder d_kinds, d_rows, d_empty, d_leaf, d_locals, d_nothing, d_second_arg,
-    d_any_arg, d_counted_in_bits;
+    d_any_arg, d_counted_in_bits, d_string_arg;
 
 // Compiled with -fno-inline, or main would say it for each of them.
 #define HOLDS_NOTHING                                                          \
@@ -281,6 +281,18 @@ static void arguments(void) {
   CHECK(alive(first) && alive(second));
 }
 
+// Items of several words, in a map of the arguments.
+static void mapped_arguments(void) {
+  HOLDS_NOTHING;
+  for (uintptr_t len = 0; len < 2; len++) {
+    const uintptr_t data = bytes(8);
+    w[0] = data;
+    w[1] = len;
+    collect_under(d_string_arg);
+    CHECK(alive(data) == (len != 0));
+  }
+}
+
 // A2
 static void no_record(void) {
   HOLDS_NOTHING;
@@ -309,5 +321,6 @@ int main(int argc, char **argv) {
   rows();
   locals();
   arguments();
+  mapped_arguments();
   return failures != 0;
 }
