@@ -193,6 +193,46 @@ static void many(void **state) {
   assert_int_equal(live_now(), 0);
 }
 
+// Each entry that leaves the table moves others: all of them are found again.
+static void found_among_others(void **state) {
+  (void)state;
+  static struct node *nodes[1000];
+  for (size_t i = 0; i < 1000; i++)
+    nodes[i] = roots[i] = noted(i);
+  for (size_t i = 0; i < 1000; i += 2)
+    assert_int_equal(pclnrt_gc_set_finalizer(nodes[i], NULL, NULL), PCLN_OK);
+  for (size_t i = 1; i < 1000; i += 2)
+    assert_int_equal(pclnrt_gc_set_finalizer(nodes[i], note, NULL), PCLN_OK);
+  memset(roots, 0, sizeof roots);
+  assert_int_equal(collect_and_finalize(), 500);
+  for (size_t i = 0; i < 500; i++)
+    assert_int_equal(seen[i] % 2, 1);
+}
+
+// The queue is filled and emptied, and holds some all the time.
+static size_t n_to_make;
+static void makes_the_next(void *obj, void *arg) {
+  note(obj, arg);
+  if (n_to_make > 0) {
+    n_to_make--;
+    assert_int_equal(
+        pclnrt_gc_set_finalizer(new_node(n_seen), makes_the_next, NULL),
+        PCLN_OK);
+    if (n_to_make % 100 == 0)
+      pclnrt_gc_collect();
+  }
+}
+static void round_after_round(void **state) {
+  (void)state;
+  n_to_make = 3000;
+  for (size_t i = 0; i < 200; i++)
+    assert_int_equal(pclnrt_gc_set_finalizer(new_node(i), makes_the_next, NULL),
+                     PCLN_OK);
+  while (collect_and_finalize())
+    ;
+  assert_int_equal(n_seen, 3200);
+}
+
 // --- The collector's thread --------------------------------------------------
 
 static pthread_t finalizer;
@@ -248,6 +288,36 @@ static void weak_references_are_garbage_too(void **state) {
   assert_null(pclnrt_gc_weak_get(roots[1]));
 }
 
+// The memory of one that was dropped is another object's soon.
+static void dropped_weak_references_are_forgotten(void **state) {
+  (void)state;
+  enum { N = 1000 };
+  roots[N] = new_node(1);
+  for (int i = 0; i < N; i++)
+    assert_non_null(pclnrt_gc_weak_new(roots[N]));
+  pclnrt_gc_collect();
+  for (int i = 0; i < N; i++) {
+    uintptr_t *other = pclnrt_gc_new_bytes(sizeof *other);
+    *other = (uintptr_t)new_node(1); // bytes: keeps nothing
+    roots[i] = other;
+  }
+  pclnrt_gc_collect();
+  for (int i = 0; i < N; i++)
+    assert_int_not_equal(*(uintptr_t *)roots[i], 0);
+}
+
+// One that is made keeps its object until it is there.
+static void a_new_weak_reference_is_to_an_object(void **state) {
+  (void)state;
+  pclnrt_gc_options.stress = true;
+  struct node *n = new_node(1);
+  roots[0] = pclnrt_gc_weak_new(n); // collects, and nothing else has n
+  pclnrt_gc_options.stress = false;
+  void *first;
+  assert_ptr_equal(pclnrt_gc_weak_get(roots[0]), n);
+  assert_int_not_equal(pclnrt_gc_object(n, &first), 0);
+}
+
 static void look(void *obj, void *arg) {
   note(obj, arg);
   assert_null(pclnrt_gc_weak_get(roots[1])); // cleared before
@@ -281,6 +351,10 @@ int main(void) {
       TEST(an_object_may_come_back),
       TEST(may_be_set_anew),
       TEST(may_collect_and_nest),
+      TEST(found_among_others),
+      TEST(round_after_round),
+      TEST(dropped_weak_references_are_forgotten),
+      TEST(a_new_weak_reference_is_to_an_object),
       TEST(many),
       TEST(weak_references_keep_nothing),
       TEST(weak_references_are_garbage_too),

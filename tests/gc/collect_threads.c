@@ -5,6 +5,7 @@
 #include "collect_support.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -269,6 +270,36 @@ static void a_child_goes_on_alone(void **state) {
   pclnrt_gc_foreign_end();
 }
 
+// Whoever comes back from foreign code waits for the collection that runs: none
+// ends while it is at work and passes no safepoint.
+static void *come_back(void *arg) {
+  (void)arg;
+  for (int i = 0; i < 2000; i++) {
+    pclnrt_gc_foreign_begin();
+    sched_yield();
+    pclnrt_gc_foreign_end();
+    const uint64_t n = stats_now().n_collections;
+    for (volatile int k = 0; k < 5000; k++)
+      ;
+    must(stats_now().n_collections == n, "nobody collects meanwhile");
+  }
+  atomic_store(&stop, true);
+  return NULL;
+}
+
+static void nobody_comes_back_too_soon(void **state) {
+  (void)state;
+  pthread_t thread;
+  atomic_store(&stop, false);
+  build(0, 2000);
+  assert_int_equal(pthread_create(&thread, NULL, come_back, NULL), 0);
+  while (!atomic_load(&stop))
+    pclnrt_gc_collect();
+  pclnrt_gc_foreign_begin();
+  pthread_join(thread, NULL);
+  pclnrt_gc_foreign_end();
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_teardown(name, nothing_left)
   const struct CMUnitTest tests[] = {
@@ -276,6 +307,7 @@ int main(void) {
       TEST(threads_collect_at_once),
       TEST(a_thousand_stops),
       TEST(nobody_starves),
+      TEST(nobody_comes_back_too_soon),
       TEST(large_heaps_are_marked_by_several),
       TEST(a_child_goes_on_alone),
   };
