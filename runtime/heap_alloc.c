@@ -177,7 +177,7 @@ new_slowly(const struct pclnrt_gc_type *type) {
   return (void *)cell_slowly(&w);
 }
 
-void *pclnrt_gc_new(const struct pclnrt_gc_type *type) {
+static inline void *one(const struct pclnrt_gc_type *type) {
   struct pclnrt_slot *s = pclnrt_slot_of(pclnrt_my_cache, type);
   if (__builtin_expect(s->type == type, 1)) {
     uintptr_t cell = pclnrt_slot_take(s);
@@ -187,6 +187,8 @@ void *pclnrt_gc_new(const struct pclnrt_gc_type *type) {
   return new_slowly(type);
 }
 
+void *pclnrt_gc_new(const struct pclnrt_gc_type *type) { return one(type); }
+
 // Bytes for an array; false: more than there can be.
 static inline bool array_len(const struct pclnrt_gc_type *elem, size_t off,
                              size_t n, size_t *len) {
@@ -194,62 +196,74 @@ static inline bool array_len(const struct pclnrt_gc_type *elem, size_t off,
          !__builtin_add_overflow(*len, off, len) && *len <= PTRDIFF_MAX;
 }
 
-static inline void *shaped(const struct pclnrt_shape *like, size_t len) {
-  const uint32_t slot = pclnrt_shape_hash(like) % PCLNRT_SHAPE_SLOTS;
-  const struct pclnrt_shape *s = pclnrt_my_cache->shapes[slot];
-  if (!s || !pclnrt_shape_same(s, like)) {
-    s = pclnrt_shape_like(like);
-    if (!s)
-      return NULL;
+static inline struct pclnrt_shape *
+shape_of(const struct pclnrt_shape_key *key) {
+  const uint32_t slot = pclnrt_shape_hash(key) % PCLNRT_SHAPE_SLOTS;
+  struct pclnrt_shape *s = pclnrt_my_cache->shapes[slot];
+  if (__builtin_expect(!s || !pclnrt_shape_is(s, key), 0)) {
+    s = pclnrt_shape_of(key);
     if (pclnrt_cache_present())
       pclnrt_my_cache->shapes[slot] = s;
   }
-  return headed(like->header, (uintptr_t)s | PCLNRT_TAG_SHAPE, len + SLACK);
+  return s;
 }
 
-static inline void *flex(const struct pclnrt_shape *like, size_t n) {
-  size_t len;
-  if (!array_len(like->elem, like->elem_off, n, &len))
+static inline void *shaped(const struct pclnrt_shape_key *key, size_t len) {
+  struct pclnrt_shape *s = shape_of(key);
+  if (!s)
     return NULL;
-  if (len < like->type->size)
-    len = like->type->size; // padding behind the flexible member's offset
-  if (!like->type->n_words && !like->elem->n_words)
-    return pclnrt_gc_new_bytes(len);
-  return shaped(like, len);
+  len += SLACK;
+  const size_t size = key->header == 16 ? (len + 15) & ~(size_t)15 : len;
+  if (size <= PCLNRT_SHAPED_MAX) {
+    const uint32_t class = pclnrt_class_of(size);
+    const struct pclnrt_gc_type *cell =
+        atomic_load_explicit(&s->cells[class], memory_order_acquire);
+    if (__builtin_expect(cell != NULL, 1))
+      return one(cell);
+    pclnrt_shape_count(s, class);
+  }
+  return headed(key->header, (uintptr_t)s | PCLNRT_TAG_SHAPE, len);
+}
+
+static inline void *array(const struct pclnrt_gc_type *type, size_t n,
+                          size_t header) {
+  const struct pclnrt_shape_key key = {NULL, type, 0, header};
+  size_t len;
+  if (!array_len(type, 0, n, &len))
+    return NULL;
+  return type->n_words ? shaped(&key, len) : pclnrt_gc_new_bytes(len);
 }
 
 void *pclnrt_gc_new_array(const struct pclnrt_gc_type *type, size_t n) {
-  size_t len;
-  if (!array_len(type, 0, n, &len))
-    return NULL;
-  if (!type->n_words)
-    return pclnrt_gc_new_bytes(len);
-  return headed(sizeof(uintptr_t), (uintptr_t)type | PCLNRT_TAG_ARRAY,
-                len + SLACK);
+  return array(type, n, 8);
 }
 
 void *pclnrt_gc_new_array16(const struct pclnrt_gc_type *type, size_t n) {
+  return array(type, n, 16);
+}
+
+static inline void *flex(const struct pclnrt_shape_key *key, size_t n) {
   size_t len;
-  if (!array_len(type, 0, n, &len))
+  if (!array_len(key->elem, key->elem_off, n, &len))
     return NULL;
-  if (!type->n_words)
-    return pclnrt_gc_new_bytes(len);
-  const struct pclnrt_shape like = {NULL, type, 0, 16};
-  return shaped(&like, len);
+  if (len < key->type->size)
+    len = key->type->size; // padding behind the flexible member's offset
+  return key->type->n_words || key->elem->n_words ? shaped(key, len)
+                                                  : pclnrt_gc_new_bytes(len);
 }
 
 void *pclnrt_gc_new_flex(const struct pclnrt_gc_type *type,
                          const struct pclnrt_gc_type *elem, size_t off,
                          size_t n) {
-  const struct pclnrt_shape like = {type, elem, off, 8};
-  return flex(&like, n);
+  const struct pclnrt_shape_key key = {type, elem, off, 8};
+  return flex(&key, n);
 }
 
 void *pclnrt_gc_new_flex16(const struct pclnrt_gc_type *type,
                            const struct pclnrt_gc_type *elem, size_t off,
                            size_t n) {
-  const struct pclnrt_shape like = {type, elem, off, 16};
-  return flex(&like, n);
+  const struct pclnrt_shape_key key = {type, elem, off, 16};
+  return flex(&key, n);
 }
 
 size_t pclnrt_gc_object(const void *p, void **first) {

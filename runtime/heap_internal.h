@@ -60,8 +60,10 @@ PCLN_MUST_CHECK enum pcln_status pclnrt_pages_init(void);
 // never used; else free blocks alone. Sets `fresh`; the caller sets the rest.
 struct pclnrt_block *pclnrt_pages_take(uint32_t n, bool grow);
 void pclnrt_pages_give(struct pclnrt_block *b, uint32_t n);
-// Bytes in blocks that are in use, now and at most; given to the system so far.
-extern uint64_t pclnrt_pages_used, pclnrt_pages_peak, pclnrt_pages_returned;
+// Bytes in blocks that are in use, now (also read without the lock) and at
+// most; given to the system so far.
+extern _Atomic uint64_t pclnrt_pages_used;
+extern uint64_t pclnrt_pages_peak, pclnrt_pages_returned;
 // Blocks free with memory behind them.
 extern uint32_t pclnrt_pages_dirty;
 // Blocks that were ever in use are those below this number.
@@ -122,14 +124,6 @@ struct pclnrt_slot {
   struct pclnrt_block *block; // null: none; then `left` is 0
 };
 
-// What an object with a flexible array is, or an array aligned to 16 bytes,
-// which has no `type`; its header leads here.
-struct pclnrt_shape {
-  const struct pclnrt_gc_type *type, *elem;
-  size_t elem_off;
-  size_t header; // bytes before the object: 8, or 16 to align it so
-};
-
 enum {
   PCLNRT_TYPED_SLOTS = 256,
   PCLNRT_SHAPE_SLOTS = 32,
@@ -142,7 +136,7 @@ struct pclnrt_cache {
   struct pclnrt_slot typed[PCLNRT_TYPED_SLOTS]; // by a hash of the type
   struct pclnrt_slot bytes[PCLNRT_CLASSES];
   struct pclnrt_slot headed[PCLNRT_CLASSES];
-  const struct pclnrt_shape *shapes[PCLNRT_SHAPE_SLOTS];
+  struct pclnrt_shape *shapes[PCLNRT_SHAPE_SLOTS]; // by a hash
   _Atomic uint64_t allocated_bytes, allocated_objects;
   uint64_t untold;                  // of allocated_bytes, to pclnrt_since_mark
   struct pclnrt_cache *prev, *next; // all caches
@@ -179,30 +173,55 @@ void pclnrt_cache_count(struct pclnrt_cache *c, uint64_t bytes,
 void pclnrt_cache_flush(struct pclnrt_cache *c);
 extern _Atomic uint64_t pclnrt_since_mark;
 
+// --- heap_shapes.c: arrays, objects with a flexible array -------------------
+
+// What such an object is: one `type`, which an array has not (null), and `elem`
+// again and again from `elem_off` on to the object's end.
+struct pclnrt_shape_key {
+  const struct pclnrt_gc_type *type, *elem;
+  size_t elem_off;
+  size_t header; // bytes before the object in a HEADED cell: 8, or 16 to align
+                 // it so
+};
+enum {
+  PCLNRT_SHAPED_CLASSES = 31,
+  PCLNRT_SHAPED_MAX = 512, // bytes, of the last of these: 64 words
+};
+struct pclnrt_shape {
+  struct pclnrt_shape_key key;
+  // A cell of each class as a type of its own; null: objects have headers.
+  const struct pclnrt_gc_type *_Atomic cells[PCLNRT_SHAPED_CLASSES];
+  _Atomic uint32_t headed[PCLNRT_SHAPED_CLASSES]; // bytes of such objects made
+};
+
+// The one shape of this key; null: no memory.
+struct pclnrt_shape *pclnrt_shape_of(const struct pclnrt_shape_key *key);
+// Counts an object with a header; after some of a class, the next ones will
+// have none, if they can.
+void pclnrt_shape_count(struct pclnrt_shape *s, uint32_t class);
+
+static inline bool pclnrt_shape_is(const struct pclnrt_shape *s,
+                                   const struct pclnrt_shape_key *key) {
+  return s->key.type == key->type && s->key.elem == key->elem &&
+         s->key.elem_off == key->elem_off && s->key.header == key->header;
+}
+static inline uint32_t pclnrt_shape_hash(const struct pclnrt_shape_key *key) {
+  const uintptr_t a = (uintptr_t)key->type ^ (uintptr_t)key->elem << 1;
+  return (uint32_t)(a >> 3 ^ a >> 9);
+}
+
 // --- heap_layout.c: headers --------------------------------------------------
 
 // The first word of a HEADED cell: a pointer and what it leads to.
 enum {
   PCLNRT_TAG_ONE = 1,   // one object of this struct pclnrt_gc_type
-  PCLNRT_TAG_ARRAY = 2, // an array of them
-  PCLNRT_TAG_SHAPE = 3, // struct pclnrt_shape
+  PCLNRT_TAG_SHAPE = 2, // struct pclnrt_shape
   PCLNRT_TAG_MASK = 3,
 };
 // Bytes before an object with PCLNRT_TAG_ONE: 8, or 16 if it may need 16-byte
-// alignment, which its size tells. Arrays: always 8.
+// alignment, which its size tells.
 static inline size_t pclnrt_one_header(const struct pclnrt_gc_type *type) {
   return type->size % 16 == 0 ? 16 : 8;
-}
-// The one shape that is like `s`; null: no memory.
-const struct pclnrt_shape *pclnrt_shape_like(const struct pclnrt_shape *s);
-static inline bool pclnrt_shape_same(const struct pclnrt_shape *a,
-                                     const struct pclnrt_shape *b) {
-  return a->type == b->type && a->elem == b->elem &&
-         a->elem_off == b->elem_off && a->header == b->header;
-}
-static inline uint32_t pclnrt_shape_hash(const struct pclnrt_shape *s) {
-  const uintptr_t a = (uintptr_t)s->type ^ (uintptr_t)s->elem << 1;
-  return (uint32_t)(a >> 3 ^ a >> 9);
 }
 
 // --- heap_poison.c -----------------------------------------------------------

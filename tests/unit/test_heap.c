@@ -443,6 +443,71 @@ static void types_beyond_the_table_share_blocks(void **state) {
   free(root);
 }
 
+// --- Shapes ------------------------------------------------------------------
+
+static enum pclnrt_cell_kind kind_of(const void *p) {
+  struct pclnrt_cell c = {0};
+  assert_true(pclnrt_heap_find((uintptr_t)p, &c));
+  return c.block->kind;
+}
+
+// Makes many objects of a shape, each of which leads to the one before by word
+// `ref`. The first have headers; the last do if they must.
+static void check_shape(const struct pclnrt_gc_type *type,
+                        const struct pclnrt_gc_type *elem, size_t n, size_t ref,
+                        enum pclnrt_cell_kind last) {
+  enum { MANY = 8000 };
+  uintptr_t root = 0;
+  small_collect_all();
+  small_collector.roots = &root;
+  small_collector.n_roots = 1;
+  for (int i = 0; i < MANY; i++) {
+    uintptr_t *p = type ? pclnrt_gc_new_flex(type, elem, type->size, n)
+                        : pclnrt_gc_new_array(elem, n);
+    void *first;
+    const size_t len = (type ? type->size : 0) + n * elem->size;
+    assert_true(pclnrt_gc_object((uint8_t *)p + len, &first) > len);
+    assert_ptr_equal(first, p);
+    if (i == 0)
+      assert_int_equal(kind_of(p), PCLNRT_CELL_HEADED);
+    p[ref] = root;
+    root = (uintptr_t)p;
+  }
+  assert_int_equal(kind_of((void *)root), last);
+  small_collect();
+  assert_int_equal(small_collector.marked_objects, MANY);
+  pclnrt_heap_begin_mark();
+  assert_int_equal(pclnrt_heap_check(NULL), 0);
+  small_collect_all();
+}
+
+static void objects_of_a_shape_lose_their_headers(void **state) {
+  (void)state;
+  static const struct pclnrt_gc_type link = TYPE(16, 1, 1),
+                                     number = {.size = 4}, word = TYPE(8, 1, 1),
+                                     pair = TYPE(24, 5, 3),
+                                     wide = TYPE(600, 1, 1);
+  const enum pclnrt_cell_kind typed = PCLNRT_CELL_TYPED,
+                              headed = PCLNRT_CELL_HEADED;
+  check_shape(&link, &number, 3, 0, typed);
+  check_shape(&link, &pair, 2, 7, typed); // the last word of both elements
+  check_shape(NULL, &word, 3, 2, typed);
+  check_shape(NULL, &word, 63, 62, typed);
+  check_shape(NULL, &word, 64, 63, headed); // 65 words with the slack
+  check_shape(NULL, &wide, 1, 0, headed);
+}
+
+static void a_shape_with_codes_keeps_its_headers(void **state) {
+  (void)state;
+  static const uint8_t codes[] = {PCLN_CODE_POINTER};
+  static const struct pclnrt_gc_type coded = {
+      .size = 8, .pointers = 1, .n_words = 1, .codes_only = 1, .codes = codes};
+  for (int i = 0; i < 8000; i++)
+    assert_int_equal(kind_of(pclnrt_gc_new_array(&coded, 3)),
+                     PCLNRT_CELL_HEADED);
+  small_collect_all();
+}
+
 // --- Options, memory back ----------------------------------------------------
 
 static void stress_enters_at_each_allocation(void **state) {
@@ -600,6 +665,9 @@ int main(void) {
       cmocka_unit_test(free_blocks_go_back_and_come_again),
       cmocka_unit_test(blocks_that_the_system_does_not_take_stay_dirty),
       cmocka_unit_test(statistics_count_what_was_allocated),
+      cmocka_unit_test(objects_of_a_shape_lose_their_headers),
+      cmocka_unit_test(a_shape_with_codes_keeps_its_headers),
+      // Takes all the types that there are.
       cmocka_unit_test(types_beyond_the_table_share_blocks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

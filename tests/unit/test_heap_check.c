@@ -34,7 +34,7 @@ static int set_up(void **state) {
   small_collect_all();
   for (int i = 0; i < 2000; i++) {
     roots[0] = (uintptr_t)pclnrt_gc_new(&node);
-    roots[1] = (uintptr_t)pclnrt_gc_new_array(&node, 2);
+    roots[1] = (uintptr_t)pclnrt_gc_new_array(&node, 40);
     roots[2] = (uintptr_t)pclnrt_gc_new_bytes(30);
   }
   roots[3] = (uintptr_t)pclnrt_gc_new_array(&node, 5000);
