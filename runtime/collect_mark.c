@@ -60,8 +60,7 @@ struct marker {
   bool forgot;                       // something to scan, for want of memory
   size_t faults;
   unsigned lane; // of pclnrt_cell_mark
-  uint64_t live_bytes, live_objects, ns;
-  uintptr_t ring[RING]; // 0: none
+  uint64_t ns;
   // Where the reference being looked at is; for reports.
   const struct pclnrt_root *root;
   uintptr_t slot;
@@ -188,11 +187,6 @@ static bool push_string(struct marker *m, uintptr_t word) {
 
 // --- One reference -----------------------------------------------------------
 
-ALWAYS_INLINE void count(struct marker *m, const struct pclnrt_block *b) {
-  m->live_objects++;
-  m->live_bytes += pclnrt_cell_size(b);
-}
-
 // An object was found: marked if it was not. `sure`: `word` is a reference.
 ALWAYS_INLINE void mark_cell(struct marker *m, struct pclnrt_cell c,
                              uintptr_t word, bool alone, bool sure) {
@@ -205,17 +199,43 @@ ALWAYS_INLINE void mark_cell(struct marker *m, struct pclnrt_cell c,
   }
   if (!pclnrt_cell_mark(c, alone ? 0 : m->lane))
     return;
-  count(m, c.block);
   if (c.block->kind != PCLNRT_CELL_BYTES)
     push(m, pclnrt_cell_start(c));
 }
 
-ALWAYS_INLINE void mark_word(struct marker *m, uintptr_t word, bool alone) {
+__attribute__((noinline)) static void mark_any(struct marker *m, uintptr_t word,
+                                               bool alone) {
   struct pclnrt_cell c;
-  if (__builtin_expect(pclnrt_heap_find(word, &c), 1))
+  if (pclnrt_heap_find(word, &c))
     mark_cell(m, c, word, alone, true);
   else if (pclnrt_heap_has(word))
     between(m, word);
+}
+
+// mark_any, for the marker's inner loop: nothing is computed twice, and what is
+// seldom is left to the other. `h` is a copy of pclnrt_heap, which the compiler
+// may keep in registers whatever is stored.
+ALWAYS_INLINE void mark_word(struct marker *m, const struct pclnrt_heap *h,
+                             uintptr_t word, bool alone) {
+  const uintptr_t off = word - h->base;
+  if (off >= h->used)
+    return;
+  const uintptr_t no = off >> PCLNRT_BLOCK_SHIFT;
+  struct pclnrt_block *b = &h->blocks[no];
+  const uint32_t idx =
+      (uint32_t)(((off & (PCLNRT_BLOCK - 1)) * b->reciprocal) >> 32);
+  struct pclnrt_bits *bits = &h->bits[no][idx / 64];
+  const uint64_t bit = UINT64_C(1) << (idx % 64);
+  if (__builtin_expect(b->state != PCLNRT_BLOCK_SMALL || idx >= b->n_cells, 0))
+    mark_any(m, word, alone);
+  else if (pclnrt_bits_marked(bits) & bit)
+    return;
+  else if (__builtin_expect(idx >= b->n_used && !(bits->allocated & bit), 0))
+    mark_any(m, word, alone);
+  else if (pclnrt_bits_mark(bits, bit, alone ? 0 : m->lane) &&
+           b->kind != PCLNRT_CELL_BYTES)
+    push(m,
+         h->base + (no << PCLNRT_BLOCK_SHIFT) + (uintptr_t)idx * b->cell_size);
 }
 
 static void mark_string(struct marker *m, uintptr_t word, bool alone) {
@@ -251,15 +271,15 @@ static uint32_t scan_multiword(struct marker *m, unsigned what,
     if (w[0] && w[2] < w[1])
       short_slice((uintptr_t)w);
     if (w[0] && w[2])
-      mark_word(m, w[0], alone);
+      mark_word(m, &pclnrt_heap, w[0], alone);
     return 3;
   case PCLN_MULTI_IFACE:
     if (w[0] && boxed(((const struct gc_itab *)w[0])->type))
-      mark_word(m, w[1], alone);
+      mark_word(m, &pclnrt_heap, w[1], alone);
     return 2;
   default:
     if (w[0] && boxed((const struct pclnrt_gc_type *)w[0]))
-      mark_word(m, w[1], alone);
+      mark_word(m, &pclnrt_heap, w[1], alone);
     return 2;
   }
 }
@@ -269,7 +289,7 @@ static void scan_codes(struct marker *m, const struct pclnrt_gc_type *type,
   for (uint32_t i = 0; i < type->n_words;) {
     const unsigned code = code_at(type, i);
     if (code == PCLN_CODE_POINTER) {
-      mark_word(m, w[i], alone);
+      mark_word(m, &pclnrt_heap, w[i], alone);
     } else if (code == PCLN_CODE_MULTIWORD && i + 1 < type->n_words) {
       i += scan_multiword(m, code_at(type, i + 1), w + i, alone);
       continue;
@@ -281,24 +301,26 @@ static void scan_codes(struct marker *m, const struct pclnrt_gc_type *type,
   }
 }
 
-ALWAYS_INLINE void scan_mask(struct marker *m, uint64_t pointers,
-                             const uintptr_t *w, bool alone) {
+ALWAYS_INLINE void scan_mask(struct marker *m, const struct pclnrt_heap *h,
+                             uint64_t pointers, const uintptr_t *w,
+                             bool alone) {
   for (; pointers; pointers &= pointers - 1)
-    mark_word(m, w[__builtin_ctzll(pointers)], alone);
+    mark_word(m, h, w[__builtin_ctzll(pointers)], alone);
 }
 
-static inline void scan_type(struct marker *m,
+ALWAYS_INLINE void scan_type(struct marker *m, const struct pclnrt_heap *h,
                              const struct pclnrt_gc_type *type,
                              const uintptr_t *w, bool alone) {
   if (type->codes_only)
     scan_codes(m, type, w, alone);
   else
-    scan_mask(m, type->pointers, w, alone);
+    scan_mask(m, h, type->pointers, w, alone);
 }
 
 // Elements that begin in [lo, hi).
 static void scan_elements(struct marker *m, const struct pclnrt_layout *l,
                           uintptr_t lo, uintptr_t hi, bool alone) {
+  const struct pclnrt_heap h = pclnrt_heap;
   const size_t size = l->elem->size;
   const uintptr_t first = l->start + l->elem_off;
   size_t i = lo <= first ? 0 : (lo - first + size - 1) / size;
@@ -306,7 +328,7 @@ static void scan_elements(struct marker *m, const struct pclnrt_layout *l,
   if (n > l->n_elem)
     n = l->n_elem;
   for (; i < n; i++)
-    scan_type(m, l->elem, (const uintptr_t *)(first + i * size), alone);
+    scan_type(m, &h, l->elem, (const uintptr_t *)(first + i * size), alone);
 }
 
 // A HEADED cell, or the piece of one that `entry` says.
@@ -322,7 +344,7 @@ __attribute__((noinline)) static void scan_headed(struct marker *m,
   const uintptr_t end = l.start + l.len;
   const bool piece = entry & PIECE_BIT;
   if (!piece && l.type)
-    scan_type(m, l.type, (const uintptr_t *)l.start, alone);
+    scan_type(m, &pclnrt_heap, l.type, (const uintptr_t *)l.start, alone);
   if (!l.elem || !l.elem->n_words || !l.elem->size)
     return;
   if (!piece)
@@ -331,16 +353,17 @@ __attribute__((noinline)) static void scan_headed(struct marker *m,
   scan_elements(m, &l, lo, end - lo > PIECE ? lo + PIECE : end, alone);
 }
 
-ALWAYS_INLINE void scan(struct marker *m, uintptr_t entry, bool alone) {
-  struct pclnrt_block *b =
-      &pclnrt_heap.blocks[(entry - pclnrt_heap.base) >> PCLNRT_BLOCK_SHIFT];
+ALWAYS_INLINE void scan(struct marker *m, const struct pclnrt_heap *h,
+                        uintptr_t entry, bool alone) {
+  const struct pclnrt_block *b =
+      &h->blocks[(entry - h->base) >> PCLNRT_BLOCK_SHIFT];
   m->slot = entry;
   if (b->kind != PCLNRT_CELL_TYPED || b->state != PCLNRT_BLOCK_SMALL)
     scan_headed(m, entry, alone);
   else if (__builtin_expect(b->pointers != 0, 1))
-    scan_mask(m, b->pointers, (const uintptr_t *)entry, alone);
+    scan_mask(m, h, b->pointers, (const uintptr_t *)entry, alone);
   else
-    scan_type(m, b->type, (const uintptr_t *)entry, alone);
+    scan_type(m, h, b->type, (const uintptr_t *)entry, alone);
 }
 
 // --- A marker ----------------------------------------------------------------
@@ -363,6 +386,8 @@ static void share(struct marker *m) {
 
 // Until its own chunk and its ring are empty.
 ALWAYS_INLINE void work_off(struct marker *m, bool alone) {
+  const struct pclnrt_heap h = pclnrt_heap;
+  uintptr_t ring[RING] = {0}; // 0: none
   for (unsigned i = 0, empty = 0; empty < RING; i++) {
     uintptr_t entry = 0;
     if (m->work->n) {
@@ -372,10 +397,10 @@ ALWAYS_INLINE void work_off(struct marker *m, bool alone) {
     } else {
       empty++;
     }
-    const uintptr_t old = m->ring[i % RING];
-    m->ring[i % RING] = entry;
+    const uintptr_t old = ring[i % RING];
+    ring[i % RING] = entry;
     if (old) {
-      scan(m, old, alone);
+      scan(m, &h, old, alone);
       empty = m->work->n ? 0 : empty;
     }
     if (!alone && i % LOOK_EVERY == 0 && pclnrt_queue_wanted())
@@ -441,7 +466,7 @@ void pclnrt_mark_begin(void) {
 
 void pclnrt_mark_precise(uintptr_t word, const struct pclnrt_root *root) {
   markers[0].root = root;
-  mark_word(&markers[0], word, true);
+  mark_any(&markers[0], word, true);
   markers[0].root = NULL;
 }
 
@@ -490,8 +515,8 @@ static void mark_strings(struct marker *m) {
         continue;
       if (!pclnrt_cell_allocated(c))
         dangling(m, chunk->entries[i]);
-      else if (pclnrt_cell_mark(c, 0))
-        count(m, c.block);
+      else
+        pclnrt_cell_mark(c, 0);
     }
     pclnrt_queue_free(chunk);
   }
@@ -503,16 +528,9 @@ void pclnrt_mark_end(struct pclnrt_mark_result *out) {
     mark_strings(&markers[i]);
   markers[0].ns += pclnrt_sys_now_ns();
   for (unsigned i = 0; i < n_markers; i++) {
-    out->live_bytes += markers[i].live_bytes;
-    out->live_objects += markers[i].live_objects;
     out->ns += markers[i].ns;
     out->faults += markers[i].faults;
   }
-  if (n_markers > 1) {
-    uint64_t bytes, objects;
-    pclnrt_heap_marked_twice(&bytes, &objects);
-    out->live_bytes -= bytes;
-    out->live_objects -= objects;
-  }
+  pclnrt_heap_marked(&out->live_bytes, &out->live_objects);
   atomic_store(&live_before, out->live_bytes);
 }

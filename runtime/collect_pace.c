@@ -62,10 +62,19 @@ bool pclnrt_pace_fits(size_t size) {
   return !limit || (used <= limit && taken <= limit - used);
 }
 
+// Whether the heap is as large as the goal says before so much was allocated,
+// since not every block is full. That is close enough when an eighth is left.
+static bool spread(uint64_t since, uint64_t max) {
+  return since >= max - max / 8 && max != UINT64_MAX &&
+         pclnrt_heap_in_blocks() >=
+             max + atomic_load_explicit(&pace.live, memory_order_relaxed);
+}
+
 bool pclnrt_pace_due(size_t size) {
   const uint64_t since = pclnrt_heap_since_mark();
   const uint64_t max = room();
-  return since >= max || size > max - since || !pclnrt_pace_fits(size);
+  return since >= max || size > max - since || spread(since, max) ||
+         !pclnrt_pace_fits(size);
 }
 
 size_t pclnrt_pace_keep(void) {

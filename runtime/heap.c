@@ -85,15 +85,26 @@ static uint32_t run_cells(uint32_t cell_size) {
   return PCLNRT_RUN_BYTES / cell_size;
 }
 
-// Memory of cells, so a multiple of 8 bytes; mostly a few, where free cells are
-// few and apart.
+// Zeroes `n` pairs of words from each end on, which may overlap: one branch for
+// a range of lengths, where a loop would end at another place each time.
+static inline void zero_ends(uintptr_t start, size_t len, int n) {
+  for (int i = 0; i < n; i++) {
+    memset((void *)(start + 16 * (size_t)i), 0, 16);
+    memset((void *)(start + len - 16 * (size_t)(i + 1)), 0, 16);
+  }
+}
+
+// Memory of cells; mostly of one or two, where free cells are few and apart.
 static inline void zero(uintptr_t start, size_t len) {
-  enum { FEW = 128 };
-  if (len > FEW)
-    memset((void *)start, 0, len);
+  _Static_assert(PCLNRT_CELL_MIN == 16, "the least that zero_ends can do");
+  if (len <= 32)
+    zero_ends(start, len, 1);
+  else if (len <= 64)
+    zero_ends(start, len, 2);
+  else if (len <= 128)
+    zero_ends(start, len, 4);
   else
-    for (uint64_t *p = (uint64_t *)start; (uintptr_t)p < start + len; p++)
-      *(volatile uint64_t *)p = 0; // not to become a call again
+    memset((void *)start, 0, len);
 }
 
 // The next free cells of the slot's block, as many as it may take; false: there
@@ -262,4 +273,8 @@ void pclnrt_heap_get_stats(struct pclnrt_heap_stats *out) {
 
 uint64_t pclnrt_heap_since_mark(void) {
   return atomic_load_explicit(&pclnrt_since_mark, memory_order_relaxed);
+}
+
+uint64_t pclnrt_heap_in_blocks(void) {
+  return atomic_load_explicit(&pclnrt_pages_used, memory_order_relaxed);
 }

@@ -21,7 +21,8 @@
 // Kinds. Cells of a TYPED block are all of one type, which the block names: a
 // struct of two references takes 16 bytes. BYTES holds no references. Cells of
 // a HEADED block begin with a word that says what they are: arrays, objects
-// with a flexible array, large ones.
+// with a flexible array, large ones. Where a program makes many small ones of
+// them alike, they get TYPED blocks too (heap_shapes.c).
 //
 // Which cells are objects. Those whose allocated bit is set, which are the ones
 // that the last marking reached, and those below `n_used`: free cells are
@@ -182,9 +183,8 @@ static inline bool pclnrt_cell_marked(struct pclnrt_cell c) {
 
 // World stopped. True: this call marked it. `lane`: below PCLNRT_MARK_LANES,
 // and no other thread that marks has the same; or PCLNRT_MARK_SHARED for all.
-static inline bool pclnrt_cell_mark(struct pclnrt_cell c, unsigned lane) {
-  struct pclnrt_bits *bits = pclnrt_cell_bits(c);
-  const uint64_t bit = UINT64_C(1) << (c.idx % 64);
+static inline bool pclnrt_bits_mark(struct pclnrt_bits *bits, uint64_t bit,
+                                    unsigned lane) {
   if (pclnrt_bits_marked(bits) & bit)
     return false;
   if (__builtin_expect(lane < PCLNRT_MARK_LANES, 1)) {
@@ -196,12 +196,9 @@ static inline bool pclnrt_cell_mark(struct pclnrt_cell c, unsigned lane) {
   return !(atomic_fetch_or_explicit(&bits->mark[0], bit, memory_order_relaxed) &
            bit);
 }
-
-// Loads what find and mark will need of `word` into the caches.
-static inline void pclnrt_heap_prefetch(uintptr_t word) {
-  const uintptr_t off = word - pclnrt_heap.base;
-  if (off < pclnrt_heap.used)
-    __builtin_prefetch(&pclnrt_heap.blocks[off >> PCLNRT_BLOCK_SHIFT]);
+static inline bool pclnrt_cell_mark(struct pclnrt_cell c, unsigned lane) {
+  return pclnrt_bits_mark(pclnrt_cell_bits(c), UINT64_C(1) << (c.idx % 64),
+                          lane);
 }
 
 // --- heap_layout.c: where references are -------------------------------------
@@ -262,6 +259,8 @@ void pclnrt_heap_get_stats(struct pclnrt_heap_stats *out);
 // Bytes handed to caches since the last pclnrt_heap_begin_sweep; the pacing's
 // input. Counted in steps of up to 40 KiB a thread.
 uint64_t pclnrt_heap_since_mark(void);
+// Bytes in blocks that are in use, whatever of them objects take.
+uint64_t pclnrt_heap_in_blocks(void);
 
 // --- heap_sweep.c ------------------------------------------------------------
 
@@ -272,9 +271,9 @@ void pclnrt_heap_begin_mark(void);
 void pclnrt_heap_begin_sweep(void);
 // Sweeps up to `n_blocks`; returns how many there were: 0 when all is swept.
 size_t pclnrt_heap_sweep_some(size_t n_blocks);
-// World stopped, after marking in lanes. The objects that two have marked, and
-// their bytes: each counted them.
-void pclnrt_heap_marked_twice(uint64_t *bytes, uint64_t *objects);
+// World stopped, after marking: the marked objects, and the bytes of their
+// cells.
+void pclnrt_heap_marked(uint64_t *bytes, uint64_t *objects);
 // Calls `fn` for every allocated cell in address order. World stopped, after
 // pclnrt_heap_begin_mark; may be called after marking as well, with `marked`
 // for the marked ones alone.

@@ -27,7 +27,8 @@ enum { WORD = 64 };
 #define SMALL_PAGES 192               // blocks from which on pages are huge
 
 struct pclnrt_heap pclnrt_heap;
-uint64_t pclnrt_pages_used, pclnrt_pages_peak, pclnrt_pages_returned;
+_Atomic uint64_t pclnrt_pages_used;
+uint64_t pclnrt_pages_peak, pclnrt_pages_returned;
 uint32_t pclnrt_pages_dirty;
 
 static struct {
@@ -188,9 +189,10 @@ struct pclnrt_block *pclnrt_pages_take(uint32_t n, bool grow) {
   bits_set(pages.in_use, lo, n, true);
   bits_set(pages.dirty, lo, n, false);
   pclnrt_pages_dirty -= n_dirty;
-  pclnrt_pages_used += (uint64_t)n << PCLNRT_BLOCK_SHIFT;
-  if (pclnrt_pages_used > pclnrt_pages_peak)
-    pclnrt_pages_peak = pclnrt_pages_used;
+  const uint64_t used = pclnrt_pages_used + ((uint64_t)n << PCLNRT_BLOCK_SHIFT);
+  atomic_store_explicit(&pclnrt_pages_used, used, memory_order_relaxed);
+  if (used > pclnrt_pages_peak)
+    pclnrt_pages_peak = used;
   return b;
 }
 
@@ -202,7 +204,9 @@ void pclnrt_pages_give(struct pclnrt_block *b, uint32_t n) {
   bits_set(pages.in_use, lo, n, false);
   bits_set(pages.dirty, lo, n, true);
   pclnrt_pages_dirty += n;
-  pclnrt_pages_used -= (uint64_t)n << PCLNRT_BLOCK_SHIFT;
+  atomic_store_explicit(&pclnrt_pages_used,
+                        pclnrt_pages_used - ((uint64_t)n << PCLNRT_BLOCK_SHIFT),
+                        memory_order_relaxed);
   if (lo < pages.hint)
     pages.hint = lo;
 }

@@ -100,7 +100,7 @@ static void rewind_bin(struct pclnrt_bin *bin, void *ctx) {
   bin->cursor = bin->first;
 }
 
-void pclnrt_heap_marked_twice(uint64_t *bytes, uint64_t *objects) {
+void pclnrt_heap_marked(uint64_t *bytes, uint64_t *objects) {
   const uint32_t end = pclnrt_pages_end();
   *bytes = *objects = 0;
   for (uint32_t i = 0; i < end; i++) {
@@ -109,8 +109,8 @@ void pclnrt_heap_marked_twice(uint64_t *bytes, uint64_t *objects) {
       continue;
     uint64_t n = 0;
     for (uint32_t word = 0; word < (b->n_cells + 63) / 64; word++)
-      n += (uint64_t)__builtin_popcountll(pclnrt_heap.bits[i][word].mark[0] &
-                                          pclnrt_heap.bits[i][word].mark[1]);
+      n += (uint64_t)__builtin_popcountll(
+          pclnrt_bits_marked(&pclnrt_heap.bits[i][word]));
     *objects += n;
     *bytes += n * pclnrt_cell_size(b);
   }

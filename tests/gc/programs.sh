@@ -22,7 +22,7 @@ deep) small="20 20 1" large="20000 400000 2" ;;
 graph) small="25 2" large="4000 30" ;;
 hamt) small="250 4" large="60000 32" ;;
 json) small=900 large=2000000 ;;
-lisp) small="$lisp/words.lisp" large="$lisp/words.lisp -- 5" ;;
+lisp) small="$lisp/words.lisp" large="$lisp/words.lisp -- 8" ;;
 symbolic) small=2 large=20000 ;;
 threads) small="3 9 2 2" large="4 2000 6 3" ;;
 unions) small=400 large=300000 ;;
