@@ -351,4 +351,50 @@ int main(void) {
   long (*volatile m)(int, int) = merged;
   printf("%ld %ld\n", m(0, 3), m(1, 4));
 }
+
+#elif CASE == 12
+// An ordinary pointer that only the callee has, and does not know for what it
+// is.
+ALONE static long read_it(const char *text) {
+  churn();
+  return text[0] + text[8];
+}
+static long (*volatile reader)(const char *) = read_it;
+ALONE static long pass(void) {
+  ref r = make(0x4142);
+  return reader((const char *)r);
+}
+int main(void) { printf("%ld\n", pass()); }
+
+#elif CASE == 13
+// Defined on the way to both branches, needed in one: its slot is not free for
+// what the other branch needs.
+ALONE static long branches(ref list, int which) {
+  ref one = make(1);
+  ref two = list->next;
+  long sum = 0;
+  list->next = 0;
+  if (which) {
+    for (int i = 0; i < 4; i++) {
+      churn();
+      sum += two->key;
+    }
+    make(3);
+    return sum + two->key;
+  }
+  for (int i = 0; i < 4; i++) {
+    churn();
+    sum += one->key;
+  }
+  make(4);
+  return sum + one->key;
+}
+int main(void) {
+  long (*volatile f)(ref, int) = branches;
+  for (int i = 0; i < 2; i++) {
+    ref list = make(7);
+    list->next = make(8);
+    printf("%ld\n", f(list, i));
+  }
+}
 #endif
