@@ -63,9 +63,9 @@ bool pclnrt_pace_fits(size_t size) {
 }
 
 // Whether the heap is as large as the goal says before so much was allocated,
-// since not every block is full. That is close enough when an eighth is left.
+// since not every block is full. That is close enough when a sixteenth is left.
 static bool spread(uint64_t since, uint64_t max) {
-  return since >= max - max / 8 && max != UINT64_MAX &&
+  return since >= max - max / 16 && max != UINT64_MAX &&
          pclnrt_heap_in_blocks() >=
              max + atomic_load_explicit(&pace.live, memory_order_relaxed);
 }

@@ -123,6 +123,9 @@ static inline bool next_run(struct pclnrt_slot *s) {
     pclnrt_poison_reuse(start, len, b->fresh);
   if (!b->fresh)
     zero(start, len);
+  // The next run is likely to be in one of the next two lines.
+  __builtin_prefetch((void *)(start + len + 64), 1);
+  __builtin_prefetch((void *)(start + len + 128), 1);
   b->n_used = hi;
   s->left -= hi - lo;
   s->end = start + len;
