@@ -7,8 +7,8 @@
 // as much as a share of that (the goal) was allocated since. The work of
 // collecting for each byte allocated is then the same whatever the size of the
 // heap. Below FLOOR nothing is collected: small programs need none. A floor of
-// 1 MiB instead of 4 took a third more time where threads allocate trees, and
-// 3 MiB less.
+// 1 MiB instead of 4 costs a third more time where the heap is just as small as
+// that, and saves 3 MiB where it would be smaller.
 //
 // The limit is on what objects take: live after the last collection, and
 // allocated since. Near it collections come more often, and what does not fit

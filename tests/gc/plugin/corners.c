@@ -5,39 +5,14 @@
 // which it sees integers, memory without a type, calls that are none. As in
 // features.c, a root that was missed is a wrong number. CASE: that one alone,
 // so that no other gives the unit what this one lacks.
-#ifdef USE_MALLOC
-#include <stdlib.h>
-#define gcref
-#define gc_new(T) ((T *)calloc(1, sizeof(T)))
-#else
-#include <pclntab/gc.h>
-#endif
+#include "node.h"
 
 #include <alloca.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
 
-struct node {
-  struct node gcref *next;
-  long key;
-};
-typedef struct node gcref *ref;
-
-static void churn_directly(void) {
-  for (int i = 0; i < 20; i++) {
-    ref n = gc_new(struct node);
-    n->key = -1000;
-  }
-}
-static ref make_directly(long key) {
-  ref n = gc_new(struct node);
-  n->key = key;
-  return n;
-}
-static void (*volatile churn)(void) = churn_directly;
-static ref (*volatile make)(long) = make_directly;
+// Nothing is known of them where they are called.
+#define churn churn_indirectly
+#define make make_indirectly
 #define ALONE __attribute__((noinline))
 
 #if CASE == 1

@@ -4,43 +4,9 @@
 // collects. Run with a collection at every allocation and freed memory filled,
 // a root that was missed is a wrong number in what is printed. With USE_MALLOC
 // the same source says what the right ones are.
-#ifdef USE_MALLOC
-#include <stdlib.h>
-#define gcref
-#define gc_new(T) calloc(1, sizeof(T))
-#define gc_new_array(T, n) calloc(n, sizeof(T))
-#define gc_new_bytes(n) calloc(1, n)
-#else
-#include <pclntab/gc.h>
-#endif
+#include "node.h"
 
 #include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-struct node {
-  struct node gcref *next;
-  long key;
-};
-typedef struct node gcref *ref;
-
-static void churn(void) {
-  for (int i = 0; i < 3; i++) {
-    ref n = gc_new(struct node);
-    n->key = -1000;
-  }
-}
-
-static ref make(long key) {
-  ref n = gc_new(struct node);
-  n->key = key;
-  return n;
-}
-
-// As a caller that the optimiser does not see through.
-static ref (*volatile make_indirectly)(long) = make;
-static void (*volatile churn_indirectly)(void) = churn;
 
 static ref global;
 static ref global_array[3];
