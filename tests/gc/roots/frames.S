@@ -133,6 +133,29 @@
 	pair	RSP, 0, 8
 	finish	hold_pair
 
+/* Word 1 is derived from word 0 in the first call, from 2 in the second. */
+	begin	hold_pairs_in_turn
+	enter	48
+	fill	0, 3
+	movq	%rsi, 24(%rsp)
+	movq	%rdx, 32(%rsp)
+	call_fn
+.Lhold_pairs_in_turn_ret:
+	movq	32(%rsp), %rdi
+	call	*24(%rsp)
+.Lhold_pairs_in_turn_ret2:
+	give_back 0, 3
+	leave_frame 48
+	end	hold_pairs_in_turn
+	safepoints hold_pairs_in_turn, 2
+	point	hold_pairs_in_turn, .Lhold_pairs_in_turn_ret, 0, 1, 1
+	area	RSP, 0, 3, 0b101010
+	pair	RSP, 0, 8
+	point	hold_pairs_in_turn, .Lhold_pairs_in_turn_ret2, 0, 1, 1
+	area	RSP, 0, 3, 0b101010
+	pair	RSP, 16, 8
+	finish	hold_pairs_in_turn
+
 /* Declared not to collect. */
 	begin	hold_leaf
 	enter	32
@@ -164,37 +187,51 @@
 	area	RSP, 0, 2, 0b1000
 	finish	hold_in_turn
 
-/* keep_in_register(~word, fn, arg): without a map, as compilers that know
- * nothing of us make them. It has the word in rbx alone, and so has nobody. */
-	begin	keep_in_register
-	pushq	%rbx
+/* keep_in_R(~word, fn, arg): without a map, as compilers that know nothing of us
+ * make them. It has the word in register R alone, and so has nobody. */
+	.macro keeper reg
+	begin	keep_in_\reg
+	pushq	%\reg
 	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %rbx, 0
-	movq	%rdi, %rbx
-	notq	%rbx
+	.cfi_rel_offset %\reg, 0
+	movq	%rdi, %\reg
+	notq	%\reg
 	xorl	%edi, %edi
 	call_fn
-	movq	%rbx, %rax
-	popq	%rbx
+	movq	%\reg, %rax
+	popq	%\reg
 	.cfi_adjust_cfa_offset -8
 	ret
-	end	keep_in_register
+	end	keep_in_\reg
+	.endm
+	.irp	reg, rbx, rbp, r12, r13, r14, r15
+	keeper	\reg
+	.endr
 
-/* With maps, and saves rbx for its caller: save_register(words, fn, arg). */
-	begin	save_register
-	pushq	%rbx
+/* With maps, and saves registers for its caller: save_registers(words, fn,
+ * arg). */
+	begin	save_registers
+	.irp	reg, rbx, rbp, r12, r13, r14, r15
+	pushq	%\reg
 	.cfi_adjust_cfa_offset 8
-	.cfi_rel_offset %rbx, 0
-	xorl	%ebx, %ebx
+	.cfi_rel_offset %\reg, 0
+	xorq	%\reg, %\reg
+	.endr
+	subq	$8, %rsp
+	.cfi_adjust_cfa_offset 8
 	xorl	%edi, %edi
 	call_fn
-.Lsave_register_ret:
-	popq	%rbx
+.Lsave_registers_ret:
+	addq	$8, %rsp
 	.cfi_adjust_cfa_offset -8
+	.irp	reg, r15, r14, r13, r12, rbp, rbx
+	popq	%\reg
+	.cfi_adjust_cfa_offset -8
+	.endr
 	ret
-	end	save_register
-	only_point save_register, 0, 0
-	finish	save_register
+	end	save_registers
+	only_point save_registers, 0, 0
+	finish	save_registers
 
 /* on_stack(words, fn, arg, top): `hold` on another stack, whose outermost
  * function it is. */
@@ -223,6 +260,7 @@
 	call_fn
 .Lcoroutine_ret:
 	give_back 8, 4
+	movq	48(%rsp), %r12
 	jmp	*coroutine_back(%rip)
 	end	coroutine
 	only_point coroutine, 0, 1

@@ -16,8 +16,10 @@
 typedef void call(void *arg);
 typedef void holder(uintptr_t *words, call *fn, void *arg);
 holder hold, hold_kinds, hold_fp, hold_aligned, hold_args, pass, hold_pair,
-    hold_leaf, hold_in_turn, save_register;
-uintptr_t keep_in_register(uintptr_t word, call *fn, void *arg);
+    hold_leaf, hold_in_turn, hold_pairs_in_turn, save_registers;
+typedef uintptr_t keeper(uintptr_t word, call *fn, void *arg);
+keeper keep_in_rbx, keep_in_rbp, keep_in_r12, keep_in_r13, keep_in_r14,
+    keep_in_r15;
 void on_stack(uintptr_t *words, call *fn, void *arg, void *top);
 void no_cfi(call *fn, void *arg);
 void trap(void);
@@ -222,6 +224,17 @@ static void pairs(void) {
         w[2] == REF(3) + MOVED);
 }
 
+// The second time the row of pairs is remembered.
+static void pairs_in_turn(void) {
+  for (int i = 0; i < 3; i++) {
+    uintptr_t w[3] = {REF(1), REF(2), REF(3)};
+    hold_pairs_in_turn(w, pclnrt_testing_collect, NULL);
+    CHECK(seen.status == PCLN_OK && seen.n_roots == 3);
+    CHECK(seen.roots[0].value == REF(2));
+    CHECK(seen.roots[0].base && *seen.roots[0].base == REF(3));
+  }
+}
+
 // --- Foreign frames, and the runtime's
 // ------------------------------------------
 
@@ -300,26 +313,43 @@ static void what_the_runtime_calls_out(void) {
   CHECK(!has_word(&seen, REF(9), NULL));
 }
 
-static void call_save_register(void *arg) {
+static const struct {
+  keeper *keep;
+  const char *name;
+} keepers[] = {
+    {keep_in_rbx, "keep_in_rbx"}, {keep_in_rbp, "keep_in_rbp"},
+    {keep_in_r12, "keep_in_r12"}, {keep_in_r13, "keep_in_r13"},
+    {keep_in_r14, "keep_in_r14"}, {keep_in_r15, "keep_in_r15"},
+};
+enum { N_KEEPERS = sizeof keepers / sizeof *keepers };
+
+static void call_save_registers(void *arg) {
   uintptr_t w[1] = {0};
-  save_register(w, pclnrt_testing_collect, arg);
+  save_registers(w, pclnrt_testing_collect, arg);
+}
+
+// In memory, and inverted: else the compiler would keep the word at hand, in a
+// register of ours that the keeper saves.
+static volatile uintptr_t inverted = ~REF(8);
+
+static bool keeps(keeper *keep, call *fn, const char *by) {
+  const uintptr_t back = keep(inverted, fn, NULL);
+  return back == ~inverted && seen.status == PCLN_OK &&
+         has_word(&seen, ~inverted, by);
 }
 
 // What foreign code has in a register is in a callee's frame, which may be one
 // of ours, foreign or the runtime's.
 static void registers_of_foreign_code(void) {
-  CHECK(keep_in_register(~REF(8), call_save_register, NULL) == REF(8));
-  CHECK(seen.status == PCLN_OK);
-  CHECK(has_word(&seen, REF(8), NULL)); // whose it is, is not known
-  CHECK(keep_in_register(~REF(8), pclnrt_testing_collect, NULL) == REF(8));
-  CHECK(seen.status == PCLN_OK);
-  CHECK(has_word(&seen, REF(8), "keep_in_register"));
+  for (int i = 0; i < N_KEEPERS; i++) {
+    // Whose it is, is not known.
+    CHECK(keeps(keepers[i].keep, call_save_registers, NULL));
+    CHECK(keeps(keepers[i].keep, pclnrt_testing_collect, keepers[i].name));
+  }
 }
 
 static void registers_that_nobody_saved(void) {
-  CHECK(keep_in_register(~REF(8), pclnrt_testing_registers, NULL) == REF(8));
-  CHECK(seen.status == PCLN_OK);
-  CHECK(has_word(&seen, REF(8), "keep_in_register"));
+  CHECK(keeps(keep_in_rbx, pclnrt_testing_registers, "keep_in_rbx"));
 }
 
 // --- Other stacks and threads
@@ -451,6 +481,7 @@ int main(void) {
   arguments_on_the_stack();
   what_foreign_code_is_passed();
   pairs();
+  pairs_in_turn();
   a_users_own_collector();
   libc_between_two_of_ours();
   what_the_runtime_calls();
