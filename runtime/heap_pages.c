@@ -126,6 +126,19 @@ static bool commit(void *table, size_t size, uint32_t lo, uint32_t hi) {
   return pclnrt_sys_commit((void *)start, end - start);
 }
 
+// A heap that is not small: for a program that goes from object to object,
+// misses of the translation buffer are a tenth of its time. What there was
+// before becomes huge once, in some milliseconds.
+static void huge_pages(uint32_t lo, uint32_t end) {
+  static bool low_done;
+  if (!low_done)
+    pclnrt_sys_make_huge((void *)pclnrt_heap.base,
+                         (size_t)lo << PCLNRT_BLOCK_SHIFT);
+  low_done = true;
+  pclnrt_sys_prefer_huge((void *)pclnrt_block_start(&pclnrt_heap.blocks[lo]),
+                         (size_t)(end - lo) << PCLNRT_BLOCK_SHIFT);
+}
+
 static bool commit_to(uint32_t end) {
   const uint32_t lo = pages.committed;
   if (!commit((void *)pclnrt_heap.base, PCLNRT_BLOCK, lo, end) ||
@@ -133,8 +146,7 @@ static bool commit_to(uint32_t end) {
       !commit(pclnrt_heap.bits, sizeof *pclnrt_heap.bits, lo, end))
     return false;
   if (lo >= SMALL_PAGES)
-    pclnrt_sys_prefer_huge((void *)pclnrt_block_start(&pclnrt_heap.blocks[lo]),
-                           (size_t)(end - lo) << PCLNRT_BLOCK_SHIFT);
+    huge_pages(lo, end);
   pages.committed = end;
   return true;
 }

@@ -37,8 +37,10 @@ bool pclnrt_sys_guard(void *mem);
 void *pclnrt_sys_reserve(size_t len);
 bool pclnrt_sys_commit(void *mem, size_t len);
 bool pclnrt_sys_forget(void *mem, size_t len);
-// Asks for huge pages behind it, where the system has them.
+// Asks for huge pages behind it, where the system has them: for what will be
+// touched; or for what has been too, whose pages are replaced.
 void pclnrt_sys_prefer_huge(void *mem, size_t len);
+void pclnrt_sys_make_huge(void *mem, size_t len);
 // Bytes of addresses that the process may still take (RLIMIT_AS); UINT64_MAX:
 // no limit.
 uint64_t pclnrt_sys_addresses_left(void);

@@ -100,6 +100,14 @@ void pclnrt_sys_prefer_huge(void *mem, size_t len) {
   pclnrt_syscall(SYS_madvise, (long)mem, (long)len, MADV_HUGEPAGE, 0, 0, 0);
 }
 
+void pclnrt_sys_make_huge(void *mem, size_t len) {
+#ifndef MADV_COLLAPSE
+  enum { MADV_COLLAPSE = 25 }; // Linux 6.1
+#endif
+  pclnrt_sys_prefer_huge(mem, len);
+  pclnrt_syscall(SYS_madvise, (long)mem, (long)len, MADV_COLLAPSE, 0, 0, 0);
+}
+
 // The first number of /proc/self/statm: pages of addresses in use.
 static uint64_t pages_in_use(void) {
   char text[64];
