@@ -497,6 +497,21 @@ static void objects_of_a_shape_lose_their_headers(void **state) {
   check_shape(NULL, &wide, 1, 0, headed);
 }
 
+static void without_headers_objects_are_as_aligned(void **state) {
+  (void)state;
+  static const struct pclnrt_gc_type pair = TYPE(16, 1, 1);
+  const void *array = NULL, *flex = NULL;
+  for (int i = 0; i < 8000; i++) {
+    array = pclnrt_gc_new_array16(&pair, 1); // 17 bytes with the slack
+    flex = pclnrt_gc_new_flex16(&pair, &pair, 16, 1);
+    assert_int_equal((uintptr_t)array % 16, 0);
+    assert_int_equal((uintptr_t)flex % 16, 0);
+  }
+  assert_int_equal(kind_of(array), PCLNRT_CELL_TYPED);
+  assert_int_equal(kind_of(flex), PCLNRT_CELL_TYPED);
+  small_collect_all();
+}
+
 static void a_shape_with_codes_keeps_its_headers(void **state) {
   (void)state;
   static const uint8_t codes[] = {PCLN_CODE_POINTER};
@@ -666,6 +681,7 @@ int main(void) {
       cmocka_unit_test(blocks_that_the_system_does_not_take_stay_dirty),
       cmocka_unit_test(statistics_count_what_was_allocated),
       cmocka_unit_test(objects_of_a_shape_lose_their_headers),
+      cmocka_unit_test(without_headers_objects_are_as_aligned),
       cmocka_unit_test(a_shape_with_codes_keeps_its_headers),
       // Takes all the types that there are.
       cmocka_unit_test(types_beyond_the_table_share_blocks),

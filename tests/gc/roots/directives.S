@@ -97,15 +97,18 @@
 	leave_frame 32
 	end	\f
 	.endm
-	.macro takes g, values:vararg
-	begin	\g
-	FUNCDATA 10, long, \values
+	.macro calls
 	subq	$24, %rsp
 	.cfi_adjust_cfa_offset 24
 	call_fn
 	addq	$24, %rsp
 	.cfi_adjust_cfa_offset -24
 	ret
+	.endm
+	.macro takes g, values:vararg
+	begin	\g
+	FUNCDATA 10, long, \values
+	calls
 	end	\g
 	.endm
 
@@ -114,12 +117,7 @@
 	POINTER_MAPS 0, 2, "m0"
 	POINTER_MAPS 1, 3, "sss"
 	PCDATA	1, 0
-	subq	$24, %rsp
-	.cfi_adjust_cfa_offset 24
-	call_fn
-	addq	$24, %rsp
-	.cfi_adjust_cfa_offset -24
-	ret
+	calls
 	end	d_takes_string
 
 	passes	d_string_arg, d_takes_string
