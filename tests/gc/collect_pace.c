@@ -55,6 +55,29 @@ static void collects_as_the_goal_says(void **state) {
   assert_int_equal(pclnrt_gc_set_goal(100), -1);
 }
 
+// Five of nine objects die and leave their cells all over the heap, which then
+// is larger than the goal before anything is allocated: so a collection comes a
+// sixteenth earlier than it would have.
+static void a_heap_of_holes_is_collected_earlier(void **state) {
+  (void)state;
+  enum { N = 900000 };
+  list_of(N);
+  struct node *last = roots[0];
+  for (size_t i = 1; i < N; i++)
+    if (i % 9 < 4)
+      last = last->left;
+    else
+      last->left = last->left->left;
+  pclnrt_gc_collect();
+  const struct pclnrt_gc_stats before = stats_now();
+  assert_true(before.heap_bytes > 2 * before.live_bytes);
+  size_t bytes = 0;
+  for (; stats_now().n_collections == before.n_collections; bytes += 24000)
+    garbage(24000);
+  assert_in_range(bytes, before.live_bytes / 32 * 29,
+                  before.live_bytes / 32 * 31);
+}
+
 static void small_heaps_are_left_alone(void **state) {
   (void)state;
   pclnrt_gc_collect();
@@ -308,6 +331,7 @@ int main(int argc, char **argv) {
 #define TEST(name) cmocka_unit_test_teardown(name, nothing_left)
   const struct CMUnitTest tests[] = {
       TEST(collects_as_the_goal_says),
+      TEST(a_heap_of_holes_is_collected_earlier),
       TEST(small_heaps_are_left_alone),
       TEST(the_limit_refuses_and_recovers),
       TEST(impossible_sizes_are_refused),
